@@ -1,0 +1,1 @@
+"""Update rules: each owns its optimisers, so that one loop serves all models."""

@@ -1,0 +1,91 @@
+"""Generator against discriminator: one step of each an iteration, non-saturating losses, Adam."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from zoo.losses import discriminator_loss, non_saturating_loss
+from zoo.noise import Noise
+
+
+@dataclass(frozen=True)
+class Adversarial:
+    """Goodfellow et al., "Generative adversarial nets", 2014, with DCGAN's optimiser settings."""
+
+    generator_learning_rate: float = 2e-4
+    """Peak learning rate of the generator."""
+    discriminator_learning_rate: float = 2e-4
+    """Peak learning rate of the discriminator."""
+    beta1: float = 0.5
+    """Decay of the gradient's mean."""
+    beta2: float = 0.999
+    """Decay of the gradient's square."""
+    instance_noise: float = 0.0
+    """Deviation of the Gaussian noise on the discriminator's pictures (Arjovsky and Bottou, 2017)."""
+
+    def prepare(self, model: nn.Module, accelerator: Accelerator, clip_norm: float) -> AdversarialUpdate:
+        """See `train.recipe.Algorithm`; the model gives its own `discriminator()`."""
+        return AdversarialUpdate(self, model, accelerator, clip_norm)
+
+
+class AdversarialUpdate:
+    """The step of `Adversarial`."""
+
+    def __init__(self, settings: Adversarial, model: Any, accelerator: Accelerator, clip_norm: float) -> None:
+        discriminator = model.discriminator()
+        betas = (settings.beta1, settings.beta2)
+        self.settings, self.accelerator, self.clip_norm = settings, accelerator, clip_norm
+        self.modules: dict[str, nn.Module] = {"model": model, "discriminator": discriminator}
+        self.generator, self.discriminator, self.g_optimizer, self.d_optimizer = accelerator.prepare(
+            model.to(memory_format=torch.channels_last),
+            discriminator.to(memory_format=torch.channels_last),
+            torch.optim.Adam(model.parameters(), settings.generator_learning_rate, betas, fused=True),
+            torch.optim.Adam(discriminator.parameters(), settings.discriminator_learning_rate, betas, fused=True),
+        )
+        self.optimizers = {"model": self.g_optimizer.optimizer, "discriminator": self.d_optimizer.optimizer}
+        self.latent_dim, self.conditional = model.latent_dim, model.num_classes > 0
+
+    def __call__(self, batch: dict[str, Any], noise: Noise) -> dict[str, Tensor]:
+        """See `train.recipe.Update`. One `accumulate` block around both phases, or the counter would advance twice."""
+        real = batch["image"].contiguous(memory_format=torch.channels_last)
+        labels = batch["label"] if self.conditional else None
+        with self.accelerator.accumulate(self.generator, self.discriminator):
+            fake = self.generator(noise.normal(len(real), self.latent_dim), labels)
+            real_logits = self.discriminator(self._blur(real, noise), labels)
+            fake_logits = self.discriminator(self._blur(fake.detach(), noise), labels)
+            d_loss = discriminator_loss(real_logits, fake_logits)
+            self.accelerator.backward(d_loss)
+            d_norm = self._step(self.discriminator, self.d_optimizer)
+
+            # Frozen, and without the data-parallel wrapper: this phase must leave no gradients on it to average.
+            adversary = self.accelerator.unwrap_model(self.discriminator).requires_grad_(False)
+            g_loss = non_saturating_loss(adversary(self._blur(fake, noise), labels))
+            self.accelerator.backward(g_loss)
+            g_norm = self._step(self.generator, self.g_optimizer)
+            adversary.requires_grad_(True)
+        return {
+            "loss": g_loss.detach(),
+            "discriminator_loss": d_loss.detach(),
+            "real_score": real_logits.detach().sigmoid().mean(),
+            "fake_score": fake_logits.detach().sigmoid().mean(),
+            "gradient_norm": g_norm,
+            "discriminator_gradient_norm": d_norm,
+        }
+
+    def _blur(self, images: Tensor, noise: Noise) -> Tensor:
+        deviation = self.settings.instance_noise
+        return images + deviation * noise.normal(*images.shape) if deviation else images
+
+    def _step(self, module: nn.Module, optimizer: Any) -> Tensor:
+        norm = torch.zeros(())
+        if self.accelerator.sync_gradients:
+            norm = self.accelerator.clip_grad_norm_(module.parameters(), self.clip_norm or float("inf"))
+            if norm.isfinite():
+                optimizer.step()
+        optimizer.zero_grad()
+        return norm.detach()

@@ -1,0 +1,50 @@
+"""Recipes of the digit-speaking WaveNet."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from train.algorithms.single_loss import SingleLoss
+from train.recipe import Recipe
+from zoo.models.audio.wavenet import ENTRY, WaveNet, WaveNetConfig
+
+
+def build(recipe: Recipe, data: Any) -> nn.Module:
+    """A WaveNet that knows how long each voice takes over each word."""
+    model = WaveNet(recipe.config)
+    measured = torch.from_numpy(data.duration_statistics())
+    model.durations.copy_(measured[: recipe.config.num_digits, : recipe.config.num_speakers])
+    return model
+
+
+PRESETS = {
+    "spoken-digits": Recipe(
+        config=WaveNetConfig(channels=64, skip_channels=128),
+        algorithm=SingleLoss(learning_rate=2e-3, weight_decay=0.01),
+        dataset="spoken_digits",
+        metric="bits a sample",
+        steps=5000,
+        batch_size=16,
+        precision="auto",
+        ema_decay=0.998,
+        warmup=200,
+        evaluate_every=500,
+        sample_every=500,
+        save_every=250,
+    ),
+    "tiny": Recipe(
+        config=ENTRY.tiny,
+        algorithm=SingleLoss(),
+        dataset="spoken_digits",
+        metric="bits a sample",
+        steps=12,
+        batch_size=4,
+        warmup=2,
+        log_every=3,
+        evaluate_every=6,
+        sample_every=12,
+        save_every=3,
+        sample=True,
+    ),
+}

@@ -1,0 +1,29 @@
+"""A network in training, looked at: figures on the validation split, and a sheet of samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from train.recipe import Recipe
+from zoo import verify
+from zoo.generate.sheet import write_sheet
+
+
+def validate(
+    name: str, model: nn.Module, data: Any, recipe: Recipe, tokenizer: Any, poll: Callable[[], None]
+) -> dict[str, float]:
+    """Figures by name, on the validation split with the quick budget; `poll` is called between batches."""
+    subject = verify.Subject(name, model, recipe.dataset, tokenizer, sample=recipe.sample)
+    return {figure.name: figure.value for figure in verify.measure(subject, data, verify.TRAINING, poll)}
+
+
+def sheet(name: str, model: nn.Module, stem: Path, tokenizer: Any, data: Any) -> None:
+    """Write a sheet of samples from fixed noise as `stem`.png, .txt or .wav."""
+    was_training = model.training
+    model.eval()
+    write_sheet(name, model, stem, tokenizer, data.labels)
+    model.train(was_training)

@@ -1,0 +1,131 @@
+"""What one training run is: a model's config, its data, its algorithm and its numbers."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from zoo import registry
+from zoo.config import suggestion
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+    from torch import Tensor, nn
+    from torch.optim import Optimizer
+
+    from zoo.data.source import Dataset
+    from zoo.noise import Noise
+
+
+class Update(Protocol):
+    """One training step, with everything in it that a resumed run needs back."""
+
+    modules: dict[str, nn.Module]
+    """The networks, unwrapped."""
+    optimizers: dict[str, Optimizer]
+
+    def __call__(self, batch: dict[str, Any], noise: Noise) -> dict[str, Tensor]:
+        """Learn from one (micro-)batch; returns scalars to log, "loss" and "gradient_norm" among them."""
+        ...
+
+
+class Algorithm(Protocol):
+    """An update rule's settings, a frozen dataclass."""
+
+    def prepare(self, model: nn.Module, accelerator: Accelerator, clip_norm: float) -> Update:
+        """Make optimisers (and adversaries), hand all to Accelerate, and return the step."""
+        ...
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A run. Every field is an option of the command line."""
+
+    config: Any
+    """Sizes of the model."""
+    algorithm: Any
+    """The update rule and its settings."""
+    dataset: str
+    """Name of the data set, a folder under ZOO_DATA (see zoo.data.source.INFOS)."""
+    metric: str
+    """Validation figure that decides which weights are kept."""
+    better: Literal["lower", "higher"] = "lower"
+    """Which way the metric improves."""
+    steps: int = 1000
+    """Optimiser steps in all."""
+    batch_size: int = 64
+    """Samples in a step, over all processes, before accumulation."""
+    accumulation: int = 1
+    """Micro-batches of batch_size whose gradients are averaged into one step."""
+    clip_norm: float = 1.0
+    """Largest norm of the gradients; 0 leaves them as they are."""
+    schedule: Literal["constant", "linear", "cosine"] = "cosine"
+    """Course of the learning rate after the warm-up, to zero at the end unless constant."""
+    warmup: int = 100
+    """Steps over which the learning rate rises from zero."""
+    ema_decay: float = 0.999
+    """Decay of the averaged weights, which are what is evaluated and published; 0 for none."""
+    precision: Literal["auto", "fp32", "bf16"] = "fp32"
+    """auto: bf16 where the hardware multiplies it natively (CUDA, AMX), else fp32."""
+    threads: int = 1
+    """CPU threads; results are bit-identical only for the same number."""
+    log_every: int = 50
+    """Steps between lines of log.jsonl."""
+    evaluate_every: int = 500
+    """Steps between evaluations on the validation split."""
+    sample_every: int = 500
+    """Steps between sample sheets."""
+    save_every: int = 200
+    """Steps between saved states."""
+    seed: int = 0
+    """Seed of data order, noise and initial weights."""
+    weights: Literal["float32", "float16"] = "float16"
+    """How the published weights are stored."""
+    sample: bool = False
+    """Train on the small sample that ships with the package."""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "accumulation", "threads", "log_every", "evaluate_every", "sample_every", "save_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if not 0 <= self.ema_decay < 1:
+            raise ValueError(f"ema_decay is {self.ema_decay}; allowed are 0 up to (not including) 1")
+
+    def learning_rate_scale(self, step: int) -> float:
+        """Factor on the learning rate at `step`, counted from 0: a pure function, so that nothing has to be saved."""
+        if step < self.warmup:
+            return (step + 1) / self.warmup
+        share = (step - self.warmup) / max(1, self.steps - self.warmup)
+        return {"constant": 1.0, "linear": 1.0 - share, "cosine": 0.5 * (1 + math.cos(math.pi * share))}[self.schedule]
+
+
+@dataclass(frozen=True)
+class Course:
+    """A model's recipe file: its presets, and how its model is built from a recipe and the training data."""
+
+    name: str
+    presets: dict[str, Recipe]
+    build: Callable[[Recipe, Dataset], nn.Module]
+
+
+def course(name: str) -> Course:
+    """The recipe file of a model. Raises ValueError naming what exists."""
+    module = importlib.import_module(f"train.{registry.modality(name)}.{name}")
+    return Course(name, module.PRESETS, getattr(module, "build", lambda recipe, data: build(name, recipe)))
+
+
+def build(name: str, recipe: Recipe) -> nn.Module:
+    """The model of a recipe whose config needs nothing from the data."""
+    model: nn.Module = registry.entry(name).model(recipe.config)
+    return model
+
+
+def preset(name: str, preset_name: str) -> Recipe:
+    """One preset. Raises ValueError naming what exists."""
+    presets = course(name).presets
+    if preset_name not in presets:
+        raise ValueError(f"{name} has no preset {preset_name!r}{suggestion(preset_name, presets)}")
+    return presets[preset_name]

@@ -1,0 +1,147 @@
+"""Where data comes from: a folder in the Hub's layout under ZOO_DATA, the Hub itself, or the bundled sample.
+
+The layout is a dataset repository's: `<name>/data/<split>-00000-of-00001.parquet`, with the `datasets` library's
+Image and Audio columns (structs of bytes and path) and class labels in the Parquet schema.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from zoo.config import suggestion
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+_SAMPLES = Path(__file__).parent / "samples"
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a data set is, for cards: `hub_id` is empty where the Hub has no copy of the same data."""
+
+    name: str
+    title: str
+    licence: str
+    source: str
+    hub_id: str = ""
+    attribution: str = ""
+
+
+INFOS: dict[str, Info] = {
+    info.name: info
+    for info in (
+        Info(
+            "mnist", "MNIST", "cc-by-sa-3.0", "http://yann.lecun.com/exdb/mnist", "ylecun/mnist",
+            "Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, 1998; a derivative of the NIST databases",
+        ),
+        Info(
+            "fashion_mnist", "Fashion-MNIST", "mit", "https://github.com/zalandoresearch/fashion-mnist",
+            "zalando-datasets/fashion_mnist", "H. Xiao, K. Rasul, R. Vollgraf, 2017; (c) Zalando SE",
+        ),
+        Info(
+            "spoken_digits", "Free Spoken Digit Dataset", "cc-by-sa-4.0",
+            "https://github.com/Jakobovski/free-spoken-digit-dataset", "",
+            "Zohar Jackson and the contributors (jackson, nicolas, theo, yweweler, george, lucas)",
+        ),
+        Info(
+            "tiny_shakespeare", "Tiny Shakespeare", "other", "https://github.com/karpathy/char-rnn",
+            "karpathy/tiny_shakespeare", "the plays are in the public domain; selection by A. Karpathy (MIT)",
+        ),
+        Info(
+            "tang_poems", "Tang poems (simplified Chinese)", "mit", "https://github.com/chinese-poetry/chinese-poetry",
+            "", "the poems are in the public domain; digitisation (c) 2016 JackeyGao (MIT)",
+        ),
+    )
+}  # fmt: skip
+"""The data sets that recipes name."""
+
+
+class Dataset(Protocol):
+    """What a training loop and a measurement ask of data."""
+
+    info: Info
+    labels: tuple[str, ...]
+    fingerprint: str
+    lengths: np.ndarray | None
+
+    def __len__(self) -> int: ...
+
+    def batch(self, indices: np.ndarray, epoch: int = 0) -> dict[str, Any]:
+        """Tensors of these samples under the keys of the package's docstring."""
+        ...
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of one split as columns, the class labels by column, and the file's sha256."""
+
+    info: Info
+    columns: dict[str, list[Any]]
+    labels: dict[str, tuple[str, ...]]
+    fingerprint: str
+
+
+def find(name: str, split: str, *, sample: bool = False) -> Path:
+    """The Parquet file of one split. With `sample`, the few real rows that ship with the package.
+
+    Raises ValueError for an unknown name and OSError, with what to do, when the data cannot be found.
+    """
+    if name not in INFOS:
+        raise ValueError(f"no data set is named {name!r}{suggestion(name, INFOS)}")
+    file = f"{split}-00000-of-00001.parquet"
+    if sample:
+        return _SAMPLES / name / "data" / file
+    root = os.environ.get("ZOO_DATA")
+    if root:
+        found = sorted((Path(root) / name / "data").glob(f"{split}-*.parquet"))
+        if found:
+            return found[0]
+        raise OSError(f"ZOO_DATA is {root}, where {name}/data/{split}-*.parquet is missing")
+    if INFOS[name].hub_id:
+        from huggingface_hub import HfApi, hf_hub_download
+
+        repo = INFOS[name].hub_id
+        names = HfApi().list_repo_files(repo, repo_type="dataset")
+        matching = sorted(n for n in names if n.endswith(".parquet") and Path(n).name.startswith(f"{split}-"))
+        if matching:
+            return Path(hf_hub_download(repo, matching[0], repo_type="dataset"))
+    raise OSError(
+        f"the data set {name!r} was not found: set ZOO_DATA to a folder that holds {name}/data/{file} "
+        "(or use the small bundled sample, --sample)"
+    )
+
+
+def read(name: str, split: str, *, sample: bool = False) -> Table:
+    """Read one split whole. Raises as `find` does, and ValueError naming a damaged file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = find(name, split, sample=sample)
+    try:
+        table = pq.read_table(path)
+        with open(path, "rb") as file:
+            fingerprint = hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise ValueError(f"{path} cannot be read as Parquet: {error}") from error
+    features = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}")).get("info", {}).get("features", {})
+    labels = {column: tuple(f["names"]) for column, f in features.items() if f.get("_type") == "ClassLabel"}
+    return Table(INFOS[name], table.to_pydict(), labels, fingerprint)
+
+
+def split_of(count: int, split: str, held_out: int) -> np.ndarray:
+    """Rows of a training file that serve as "train" or "validation" where the set has no validation split.
+
+    The last `held_out` of a fixed permutation (at most a tenth) are kept apart; sorted, int64.
+    """
+    from zoo.noise import permutation
+
+    order = permutation(0, 0, count)
+    cut = count - min(held_out, count // 10)
+    return np.sort(order[cut:] if split == "validation" else order[:cut])

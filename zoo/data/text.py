@@ -1,0 +1,118 @@
+"""Texts: running prose cut into windows, and poems written after their form, author and title."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoo.data.source import Table, read
+from zoo.data.tokenizer import train_characters
+from zoo.losses import IGNORED
+from zoo.noise import Noise
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+FORMS: dict[str, tuple[int, int]] = {
+    "五言绝句": (4, 5),
+    "七言绝句": (4, 7),
+    "五言律诗": (8, 5),
+    "七言律诗": (8, 7),
+}
+"""Lines and characters a line of each form of regulated verse."""
+BEGIN, AUTHOR, TITLE, POEM, END, PAD = "<bos>", "<author>", "<title>", "<poem>", "<eos>", "<pad>"
+SPECIAL = (BEGIN, AUTHOR, TITLE, POEM, END, PAD, *FORMS)
+COMMA, STOP = "，", "。"
+MAX_TITLE = 20
+"""Characters of a title that the model sees."""
+
+
+class Prose:
+    """A running text as consecutive windows; each epoch begins at another character, so that windows move."""
+
+    lengths = None
+    labels: tuple[str, ...] = ()
+
+    def __init__(
+        self, name: str, split: str, *, sample: bool = False, context_length: int = 256, tokenizer: Tokenizer | None = None
+    ) -> None:
+        table = read(name, split, sample=sample)
+        self.info, self.fingerprint = table.info, table.fingerprint
+        text = "\n".join(table.columns["text"])
+        self.tokenizer = tokenizer or train_characters([text])
+        self.ids = np.asarray(self.tokenizer.encode(text).ids, np.int64)
+        self.context_length, self.moves = context_length, split == "train"
+        if len(self) < 1:
+            raise ValueError(f"{name}/{split} has {len(self.ids)} tokens; one window needs {2 * context_length + 1}")
+
+    def __len__(self) -> int:
+        return max(0, (len(self.ids) - 1) // self.context_length - int(self.moves))
+
+    def batch(self, indices: np.ndarray, epoch: int = 0) -> dict[str, Any]:
+        """ids and targets int64 (n, context_length); targets are the ids one further on."""
+        import torch
+
+        first = int(Noise(epoch, stream=1).integers_array(self.context_length, 1)[0]) if self.moves else 0
+        at = first + indices[:, None] * self.context_length + np.arange(self.context_length + 1)
+        window = torch.from_numpy(self.ids[at])
+        return {"ids": window[:, :-1].contiguous(), "targets": window[:, 1:].contiguous()}
+
+
+def poem_text(lines: list[str]) -> str:
+    """The lines with a comma after each odd and a full stop after each even one."""
+    return "".join(line + (COMMA if i % 2 == 0 else STOP) for i, line in enumerate(lines))
+
+
+def poem_prefix(tokenizer: Tokenizer, form: str, author: str, title: str) -> list[int]:
+    """Ids of what stands before a poem: <bos> form [<author> ...] [<title> ...] <poem>."""
+    ids = [tokenizer.token_to_id(BEGIN), tokenizer.token_to_id(form)]
+    if author:
+        ids += [tokenizer.token_to_id(AUTHOR), *tokenizer.encode(author[:5]).ids]
+    if title:
+        ids += [tokenizer.token_to_id(TITLE), *tokenizer.encode(title[:MAX_TITLE]).ids]
+    return [*ids, tokenizer.token_to_id(POEM)]
+
+
+class Poems:
+    """Regulated verse. In training the author and the title are each left out of a quarter of the poems."""
+
+    labels = tuple(FORMS)
+
+    def __init__(
+        self, name: str, split: str, *, sample: bool = False, tokenizer: Tokenizer | None = None, minimum: int = 2
+    ) -> None:
+        table = read(name, split, sample=sample)
+        self.info, self.fingerprint, self.moves = table.info, table.fingerprint, split == "train"
+        self.tokenizer = tokenizer or self._train(table, minimum)
+        names = table.labels["form"]
+        columns = (table.columns[key] for key in ("form", "author", "title", "lines"))
+        self.poems = [(names[form], author, title, lines) for form, author, title, lines in zip(*columns, strict=True)]
+        self.bodies = [self.tokenizer.encode(poem_text(lines)).ids for *_, lines in self.poems]
+        self.lengths = np.array([len(body) for body in self.bodies])
+
+    @staticmethod
+    def _train(table: Table, minimum: int) -> Tokenizer:
+        texts = (t + a + "".join(x) for t, a, x in zip(*(table.columns[k] for k in ("title", "author", "lines")), strict=True))
+        return train_characters([COMMA + STOP] * minimum + list(texts), SPECIAL, minimum)
+
+    def __len__(self) -> int:
+        return len(self.poems)
+
+    def batch(self, indices: np.ndarray, epoch: int = 0) -> dict[str, Any]:
+        """ids and targets int64 (n, t), padded on the right; only the poem itself and its end are targets."""
+        import torch
+
+        keep = [Noise(int(i), stream=(2 << 32) + epoch).uniform_array(2) >= 0.25 if self.moves else (True, True) for i in indices]
+        rows = []
+        for index, (with_author, with_title) in zip(indices, keep, strict=True):
+            form, author, title, _ = self.poems[index]
+            prefix = poem_prefix(self.tokenizer, form, author if with_author else "", title if with_title else "")
+            rows.append((len(prefix), [*prefix, *self.bodies[index], self.tokenizer.token_to_id(END)]))
+        size = max(len(row) for _, row in rows)
+        ids = np.full((len(rows), size), self.tokenizer.token_to_id(PAD), np.int64)
+        targets = np.full((len(rows), size), IGNORED, np.int64)
+        for i, (start, row) in enumerate(rows):
+            ids[i, : len(row)] = row
+            targets[i, start - 1 : len(row) - 1] = row[start:]
+        return {"ids": torch.from_numpy(ids[:, :-1]), "targets": torch.from_numpy(targets[:, :-1])}

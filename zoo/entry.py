@@ -1,0 +1,150 @@
+"""The plain data that describes a model to the rest of the house, and the protocols that models keep.
+
+An `Entry` stands at the foot of each model's file. A *task* is a word of the Hub's pipeline tags; what a
+task asks of a model is a Protocol here. Models draw nothing at random: noise is handed in (`zoo.noise`), so
+an exported graph can stand where the torch module stands, and the same seed gives the same output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from zoo.noise import Noise
+
+IMAGE_GENERATION = "unconditional-image-generation"
+IMAGE_AUTOENCODING = "image-feature-extraction"
+IMAGE_CLASSIFICATION = "image-classification"
+TEXT_GENERATION = "text-generation"
+AUDIO_GENERATION = "text-to-audio"
+AUDIO_CLASSIFICATION = "audio-classification"
+
+TASKS: dict[str, str] = {
+    IMAGE_GENERATION: "noise (and a class) -> image",
+    IMAGE_AUTOENCODING: "image -> latent -> image, with a likelihood",
+    IMAGE_CLASSIFICATION: "image -> class probabilities; serves as a judge",
+    TEXT_GENERATION: "tokens -> the next token",
+    AUDIO_GENERATION: "labels -> waveform",
+    AUDIO_CLASSIFICATION: "waveform -> class probabilities; serves as a judge",
+}
+"""Every task the zoo knows: the Hub's pipeline tag, and what goes in and comes out."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One architecture. `tiny` is a config small enough for a test of a second."""
+
+    title: str
+    paper: str
+    tasks: tuple[str, ...]
+    config: type
+    model: type
+    tiny: Any
+    summary: str
+    """One English sentence for the newcomer."""
+    summary_zh: str
+    """The same sentence in Chinese."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A network that runs at inference: export, pruning and quantising work from it.
+
+    `inputs` are example tensors by name; `dynamic` names the axes that may vary, per input.
+    """
+
+    name: str
+    module: nn.Module
+    inputs: dict[str, Tensor]
+    outputs: tuple[str, ...]
+    dynamic: dict[str, dict[int, str]] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Inspectable(Protocol):
+    """Every model."""
+
+    config: Any
+
+    def parts(self) -> tuple[Part, ...]:
+        """The networks that run at inference."""
+        ...
+
+
+@runtime_checkable
+class Trainable(Protocol):
+    """A model with one objective."""
+
+    def loss(self, batch: Mapping[str, Tensor], noise: Noise) -> dict[str, Tensor]:
+        """Return {"loss": scalar, ...figures}; everything random comes from `noise`."""
+        ...
+
+
+@runtime_checkable
+class GeneratesImages(Protocol):
+    """IMAGE_GENERATION: `latent_dim` standard normals an image (and a class) -> images."""
+
+    latent_dim: int
+    num_classes: int
+    """0 when the model takes no class."""
+
+    def generate(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """latents (n, latent_dim), labels int64 (n,) -> images float32 (n, c, h, w) in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
+class AutoencodesImages(GeneratesImages, Protocol):
+    """IMAGE_AUTOENCODING: a latent-variable model of images with a bound on their likelihood."""
+
+    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """images (n, c, h, w) in [-1, 1] -> mean and log-variance of the posterior, each (n, latent_dim)."""
+        ...
+
+    def log_weights(self, images: Tensor, noise: Noise, samples: int) -> tuple[Tensor, Tensor]:
+        """Return log importance weights (samples, n) in nats and the exact KL (n,) of the posterior."""
+        ...
+
+
+@runtime_checkable
+class Classifies(Protocol):
+    """IMAGE_CLASSIFICATION and AUDIO_CLASSIFICATION."""
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """images or waveforms (n, ...) -> features float32 (n, feature_dim), the input of Fréchet distances."""
+        ...
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """images or waveforms (n, ...) -> logits (n, num_classes)."""
+        ...
+
+
+@runtime_checkable
+class GeneratesText(Protocol):
+    """TEXT_GENERATION: an autoregressive model over token ids."""
+
+    vocab_size: int
+    context_length: int
+
+    def start(self, batch_size: int) -> list[Tensor]:
+        """An empty key-value (or recurrent) state."""
+        ...
+
+    def step(self, ids: Tensor, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """ids int64 (n, t) appended to `state` -> logits (n, t, vocab_size) and the new state."""
+        ...
+
+
+@runtime_checkable
+class GeneratesAudio(Protocol):
+    """AUDIO_GENERATION: an autoregressive model over companded samples, conditioned a frame at a time."""
+
+    sample_rate: int
+
+    def condition(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """Labels -> conditioning (n, frames, condition_dim), one row for `config.frame_size` samples."""
+        ...

@@ -1,0 +1,27 @@
+"""Losses that two or more models use. All take logits and return nats."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional as F
+
+IGNORED = -100
+"""Target of positions that count for nothing in a cross-entropy: padding, and what was given rather than written."""
+
+
+def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """-log D(x) - log(1 - D(G(z))) from logits (n,), averaged (Goodfellow et al., 2014, equation 1)."""
+    return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+
+def non_saturating_loss(fake: Tensor) -> Tensor:
+    """The generator's -log D(G(z)) from logits (n,), averaged (ibid., section 3)."""
+    return F.softplus(-fake).mean()
+
+
+def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL(N(mean, exp(log_variance)) || N(0, 1)), summed over the last axis: (n, d) -> (n,) in nats.
+
+    Kingma and Welling, "Auto-encoding variational Bayes", 2014, appendix B.
+    """
+    return 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance).sum(-1)

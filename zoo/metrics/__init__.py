@@ -1,0 +1,1 @@
+"""Arrays in, numbers out; and the judges, which are checkpoints named by data and pinned by sha256."""

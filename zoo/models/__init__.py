@@ -1,0 +1,1 @@
+"""Models by modality; `zoo.registry` lists them."""

@@ -1,0 +1,186 @@
+"""WaveNet: gated, dilated, causal convolutions over mu-law samples, conditioned on who says what, and when.
+
+van den Oord et al., "WaveNet: a generative model for raw audio", 2016. Departures: besides the global conditions
+(digit and speaker, section 2.5) each frame knows the time since the word began and until it ends, which is what
+linguistic features tell the paper's text-to-speech model; a 2-tap convolution is written as one matrix product.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zoo.config import bounded, check
+from zoo.entry import AUDIO_GENERATION, Entry, Part
+from zoo.noise import Noise
+
+
+@dataclass(frozen=True)
+class WaveNetConfig:
+    """Sizes, sample rate and conditions."""
+
+    sample_rate: int = bounded(8000, 1000, 48000)
+    """Samples a second."""
+    levels: int = bounded(256, 4, 1024)
+    """Quantisation levels of the mu-law companding."""
+    channels: int = bounded(48, 4, 512)
+    """Width of the residual stream and of each gate."""
+    skip_channels: int = bounded(96, 4, 1024)
+    """Width of the sum of skip connections."""
+    dilations: tuple[int, ...] = bounded((1, 2, 4, 8, 16, 32, 64, 128, 256, 512), 1, 4096)
+    """Distance in samples between the two taps of each layer."""
+    num_digits: int = bounded(10, 1, 1000)
+    """Words it can say."""
+    num_speakers: int = bounded(6, 1, 1000)
+    """Voices it has."""
+    condition_dim: int = bounded(64, 4, 512)
+    """Width of the conditioning."""
+    frame_size: int = bounded(80, 1, 1024)
+    """Samples that share one conditioning vector."""
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+TIME_FREQUENCIES = 8
+"""Sines and cosines that tell a frame its time, with periods of 0.04 to 5.12 seconds."""
+
+
+def mu_law_encode(waveform: Tensor, levels: int) -> Tensor:
+    """Companded quantisation (ITU-T G.711): float in [-1, 1] -> int64 in [0, levels)."""
+    mu = levels - 1.0
+    companded = waveform.clamp(-1, 1)
+    companded = companded.sign() * torch.log1p(mu * companded.abs()) / math.log1p(mu)
+    return ((companded + 1) / 2 * mu + 0.5).long()
+
+
+def mu_law_decode(codes: Tensor, levels: int) -> Tensor:
+    """The inverse: int64 in [0, levels) -> float32 in [-1, 1]."""
+    mu = levels - 1.0
+    companded = codes.float() / mu * 2 - 1
+    return companded.sign() * torch.expm1(companded.abs() * math.log1p(mu)) / mu
+
+
+class Layer(nn.Module):
+    """One dilated layer: z = tanh(W_f * x + V_f h) * sigmoid(W_g * x + V_g h) (equation 2 of the paper)."""
+
+    def __init__(self, config: WaveNetConfig, dilation: int) -> None:
+        super().__init__()
+        self.dilation = dilation
+        self.taps = nn.Linear(2 * config.channels, 2 * config.channels)  # [x[t - dilation], x[t]] -> [filter, gate]
+        self.condition = nn.Linear(config.condition_dim, 2 * config.channels, bias=False)
+        self.out = nn.Linear(config.channels, config.channels + config.skip_channels)  # -> [residual, skip]
+        self.channels = config.channels
+
+    def forward(self, x: Tensor, condition: Tensor, frame_size: int) -> tuple[Tensor, Tensor]:
+        """x (n, t, channels), condition (n, t / frame_size, condition_dim) -> residual (as x) and skip (n, t, skip)."""
+        n, t, _ = x.shape
+        delayed = F.pad(x, (0, 0, self.dilation, 0))[:, :t]
+        gates = self.taps(torch.cat([delayed, x], dim=2))
+        gates = (gates.view(n, -1, frame_size, gates.shape[2]) + self.condition(condition)[:, :, None]).view(n, t, -1)
+        filters, gate = gates.chunk(2, dim=2)
+        residual, skip = self.out(filters.tanh() * gate.sigmoid()).split((self.channels, self.out.out_features - self.channels), 2)
+        return x + residual, skip
+
+
+class WaveNet(nn.Module):
+    """Past samples and conditions -> logits of the next sample."""
+
+    durations: Tensor
+
+    def __init__(self, config: WaveNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.sample_rate = config.sample_rate
+        self.embed = nn.Embedding(config.levels, config.channels)
+        self.layers = nn.ModuleList(Layer(config, dilation) for dilation in config.dilations)
+        self.head = nn.Sequential(
+            nn.ReLU(),
+            nn.Linear(config.skip_channels, config.skip_channels),
+            nn.ReLU(),
+            nn.Linear(config.skip_channels, config.levels),
+        )
+        self.digit = nn.Embedding(config.num_digits, config.condition_dim)
+        self.speaker = nn.Embedding(config.num_speakers, config.condition_dim)
+        self.frame = nn.Sequential(
+            nn.Linear(2 * config.condition_dim + 4 * TIME_FREQUENCIES, 2 * config.condition_dim),
+            nn.SiLU(),
+            nn.Linear(2 * config.condition_dim, config.condition_dim),
+            nn.SiLU(),
+        )
+        # Mean and deviation of log seconds of each word by each voice, measured on the training clips.
+        self.register_buffer("durations", torch.zeros(config.num_digits, config.num_speakers, 2))
+
+    @property
+    def receptive_field(self) -> int:
+        """Samples that can change one prediction."""
+        return sum(self.config.dilations) + 1
+
+    def condition(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """digit, speaker int64 (n,), duration float32 seconds (n,), frames int (0-d) -> (n, frames, condition_dim)."""
+        frames = int(batch["frames"])
+        duration = batch["duration"][:, None]
+        elapsed = torch.arange(frames, device=duration.device) * (self.config.frame_size / self.sample_rate)
+        elapsed = elapsed.expand(len(duration), frames)
+        remaining = (duration - elapsed).clamp_min(0.0)
+        frequency = 2 * math.pi / (0.04 * 2.0 ** torch.arange(TIME_FREQUENCIES, device=duration.device))
+        angles = torch.stack([elapsed, remaining], dim=2)[..., None] * frequency  # (n, frames, 2, frequencies)
+        times = torch.cat([angles.sin().flatten(2), angles.cos().flatten(2)], dim=2)
+        who = torch.cat([self.digit(batch["digit"]), self.speaker(batch["speaker"])], dim=1)
+        return self.frame(torch.cat([who[:, None].expand(-1, frames, -1), times], dim=2))
+
+    def forward(self, codes: Tensor, condition: Tensor) -> Tensor:
+        """codes int64 (n, t) and condition (n, t / frame_size, condition_dim) -> logits (n, t, levels).
+
+        Logits at t tell the sample at t from the samples before it: a silent sample stands before the first.
+        """
+        before = F.pad(codes, (1, 0), value=self.config.levels // 2)[:, :-1]
+        x = self.embed(before)
+        total: Tensor | float = 0.0
+        for layer in self.layers:
+            x, skip = layer(x, condition, self.config.frame_size)
+            total = total + skip
+        assert isinstance(total, Tensor)
+        return self.head(total / math.sqrt(len(self.layers)))
+
+    def loss(self, batch: Mapping[str, Tensor], noise: Noise) -> dict[str, Tensor]:
+        """Mean cross-entropy in nats a sample, over samples before each clip's length."""
+        nats, counted = self.negative_log_likelihood(batch)
+        loss = nats.sum() / counted.sum()
+        return {"loss": loss, "bits_per_sample": loss.detach() / math.log(2)}
+
+    def negative_log_likelihood(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """waveform (n, t), length (n,), digit, speaker, duration -> nats (n, t) and which samples count (n, t)."""
+        waveform = batch["waveform"]
+        n, t = waveform.shape
+        codes = mu_law_encode(waveform, self.config.levels)
+        frames = torch.tensor(t // self.config.frame_size)
+        logits = self(codes, self.condition({**batch, "frames": frames}))
+        counted = torch.arange(t, device=waveform.device) < batch["length"][:, None]
+        nats = F.cross_entropy(logits.float().flatten(0, 1), codes.flatten(), reduction="none").view(n, t)
+        return nats * counted, counted
+
+    def parts(self) -> tuple[Part, ...]:
+        """The conditioning network and the stack over whole clips."""
+        size = self.config.frame_size
+        codes = torch.zeros(1, 2 * size, dtype=torch.int64)
+        condition = torch.zeros(1, 2, self.config.condition_dim)
+        axes = {"codes": {0: "batch", 1: "time"}, "condition": {0: "batch", 1: "frames"}, "logits": {0: "batch", 1: "time"}}
+        return (Part("stack", self, {"codes": codes, "condition": condition}, ("logits",), axes),)
+
+
+ENTRY = Entry(
+    title="WaveNet",
+    paper="https://arxiv.org/abs/1609.03499",
+    tasks=(AUDIO_GENERATION,),
+    config=WaveNetConfig,
+    model=WaveNet,
+    tiny=WaveNetConfig(levels=32, channels=8, skip_channels=8, dilations=(1, 2, 4), condition_dim=8),
+    summary="Speaks digits in six voices, one audio sample after the other.",
+    summary_zh="逐个采样点生成语音：六种嗓音朗读数字。",
+)

@@ -1,0 +1,52 @@
+"""Where things run: the device, the thread count, and the `gpu` mark for ZeroGPU Spaces."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def device() -> str:
+    """"cuda" where torch sees one (and `ZOO_DEVICE` does not say otherwise), else "cpu"."""
+    import torch
+
+    return os.environ.get("ZOO_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def has_amx() -> bool:
+    """Whether the CPU multiplies bf16 tiles in hardware; without AMX, bf16 autocast is slower than fp32."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            return any("amx_bf16" in line for line in file if line.startswith("flags"))
+    except OSError:
+        return False
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Run torch on `count` threads inside the block; models below about a million parameters want one."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def gpu(function: F) -> F:
+    """Mark a function that wants the GPU of a ZeroGPU Space; elsewhere the function itself."""
+    if not os.environ.get("SPACE_ID"):
+        return function
+    from spaces import GPU  # Hugging Face's own package
+
+    marked: F = GPU(function)
+    return marked
