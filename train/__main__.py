@@ -20,7 +20,7 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 
 def _typed(recipe: Any) -> type:
-    """The recipe's dataclass with the types of this preset's config and algorithm, so that --help shows their fields."""
+    """The recipe's dataclass with the types of this preset's config and algorithm: --help shows their fields."""
     fields = []
     for field in dataclasses.fields(recipe):
         value = getattr(recipe, field.name)
@@ -37,23 +37,33 @@ def recipe_from(recipe: Any, arguments: list[str], prog: str) -> Any:
     """The preset with the command line's changes."""
     import tyro
 
-    changed = tyro.cli(_typed(recipe), args=arguments, prog=prog, config=(tyro.conf.OmitArgPrefixes,))
+    changed: Any = tyro.cli(_typed(recipe), args=arguments, prog=prog, config=(tyro.conf.OmitArgPrefixes,))
     return dataclasses.replace(recipe, **{f.name: getattr(changed, f.name) for f in dataclasses.fields(recipe)})
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Returns the exit code: 0 done, 2 wrong arguments, 65 diverged, 75 stopped with a state saved."""
     parser = argparse.ArgumentParser(
-        prog="python -m train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, add_help=False,
+        prog="python -m train",
+        description=__doc__,
         epilog=f"models: {', '.join(registry.names())}",
-    )  # fmt: skip
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+    )
     parser.add_argument("name", nargs="?", help="the model to train")
     parser.add_argument("--preset", help="which of the model's recipes (the first by default)")
     parser.add_argument("--out", type=Path, help="folder of the run (default runs/NAME.PRESET)")
     parser.add_argument("--fresh", action="store_true", help="begin anew although the folder holds a state")
     parser.add_argument("--cpu", action="store_true", help="stay on the CPU although there is a GPU")
-    parser.add_argument("--stop-after", type=int, metavar="STEPS", help="end this sitting after so many steps, with a state saved")
-    parser.add_argument("--publish", type=Path, metavar="FOLDER", help="where the checkpoint folder is written (default: in the run's folder)")
+    parser.add_argument(
+        "--stop-after", type=int, metavar="STEPS", help="end this sitting after so many steps, with a state saved"
+    )
+    parser.add_argument(
+        "--publish",
+        type=Path,
+        metavar="FOLDER",
+        help="where the checkpoint folder is written (default: in the run's folder)",
+    )
     parser.add_argument("--no-measure", action="store_true", help="publish without measuring the card's figures")
     known, rest = parser.parse_known_args(arguments)
     if not known.name:
@@ -80,7 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
         code = run.train(resume=not known.fresh, stop_after=known.stop_after)
         if code == 0 and run.accelerator.is_main_process:
             target = known.publish or folder / "checkpoint"
-            written = publish(run, target / f"{known.name}.{chosen}", measure=not known.no_measure)
+            written = publish(run, target / f"{known.name}.{chosen}", changes=rest, measure=not known.no_measure)
             print(f"the checkpoint is {written}")
         return code
     except (ValueError, OSError) as error:

@@ -7,7 +7,6 @@ position in any stream, and a run that was killed at any step ends as one that n
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 import signal
@@ -80,7 +79,9 @@ def batches(seed: int, epoch: int, count: int, size: int, lengths: np.ndarray | 
         for start in range(0, len(order), 16 * size):
             group = order[start : start + 16 * size]
             group = group[np.argsort(lengths[group], kind="stable")].reshape(-1, size)
-            order[start : start + 16 * size] = group[permutation(seed, (1 << 32) + epoch * 4096 + start, len(group))].ravel()
+            order[start : start + 16 * size] = group[
+                permutation(seed, (1 << 32) + epoch * 4096 + start, len(group))
+            ].ravel()
     return order.reshape(-1, size)
 
 
@@ -121,7 +122,9 @@ class Run:
         )
         self.steps_per_epoch = len(self.train_data) // recipe.batch_size
         if not self.steps_per_epoch:
-            raise ValueError(f"{recipe.dataset} has {len(self.train_data)} samples; a batch of {recipe.batch_size} needs as many")
+            raise ValueError(
+                f"{recipe.dataset} has {len(self.train_data)} samples; a batch of {recipe.batch_size} needs as many"
+            )
         torch.manual_seed(recipe.seed)
         self.model = course.build(recipe, self.train_data)
         self.update = recipe.algorithm.prepare(self.model, self.accelerator, recipe.clip_norm)
@@ -132,8 +135,15 @@ class Run:
         )
         # What a state holds besides networks and optimisers.
         self.progress: dict[str, Any] = {
-            "step": 0, "evaluated": 0, "best": None, "best_step": 0, "seconds": 0.0, "rate": 1.0, "skipped": 0, "returns": 0,
-        }  # fmt: skip
+            "step": 0,
+            "seconds": 0.0,
+            "evaluated": 0,  # the last step that was measured
+            "best": None,
+            "best_step": 0,
+            "rate": 1.0,  # factor on the learning rate, halved at each return to a good state
+            "skipped": 0,
+            "returns": 0,
+        }
 
     @property
     def published(self) -> nn.Module:
@@ -156,6 +166,10 @@ class Run:
             module.load_state_dict(state["modules"][name])
         for name, optimizer in self.update.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
+            for parameter, kept in optimizer.state.items():  # fused steps want moments laid out as their parameter
+                for key, value in kept.items():
+                    if isinstance(value, Tensor) and value.shape == parameter.shape:
+                        kept[key] = torch.empty_like(parameter).copy_(value)
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         self.rates = [
@@ -175,7 +189,9 @@ class Run:
             try:
                 states.save(self.folder / "state", self.progress["step"], self.state())
             except OSError as error:
-                logger.warning("the state of step %d was not saved, the one before is kept: %s", self.progress["step"], error)
+                logger.warning(
+                    "the state of step %d was not saved, the one before is kept: %s", self.progress["step"], error
+                )
         self.accelerator.wait_for_everyone()
 
     def step(self) -> dict[str, float]:
@@ -211,7 +227,9 @@ class Run:
         returns, rate = self.progress["returns"] + 1, self.progress["rate"] / 2
         found = states.load(self.folder / "state")
         if returns > _PATIENCE or found is None:
-            raise Diverged(f"{_PATIENCE} steps in a row were not finite, {returns - 1} returns to a good state did not help")
+            raise Diverged(
+                f"{_PATIENCE} steps in a row were not finite, {returns - 1} returns to a good state did not help"
+            )
         self.restore(found[1])
         self.progress.update(returns=returns, rate=rate, skipped=0)
         logger.warning("back at step %d with %.3g of the learning rate", self.progress["step"], rate)
@@ -283,14 +301,22 @@ class Run:
                 step = self.progress["step"]
                 journal.step(step, figures, recipe.batch_size * recipe.accumulation, seconds, recipe.log_every, bar)
                 if step % recipe.sample_every == 0 and self.accelerator.is_main_process:
-                    sheet(self.course.name, self.published, self.folder / "samples" / f"{step:08d}", self.tokenizer, self.train_data)
+                    sheet(
+                        self.course.name,
+                        self.published,
+                        self.folder / "samples" / f"{step:08d}",
+                        self.tokenizer,
+                        self.train_data,
+                    )
                 if step % recipe.save_every == 0:
                     self.save()
             self.save()
             return 0
         except Interrupted:
             self.save()
-            logger.warning("stopped at step %d of %d; the same command goes on from here", self.progress["step"], recipe.steps)
+            logger.warning(
+                "stopped at step %d of %d; the same command goes on from here", self.progress["step"], recipe.steps
+            )
             return INTERRUPTED
         except Diverged as error:
             logger.error("%s", error)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import subprocess
-import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +23,9 @@ def _git_commit() -> str:
     """The commit of the code that trained, with a + when files were changed since; empty outside a repository."""
     try:
         commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-        changed = subprocess.run(["git", "status", "--porcelain", "-uno"], capture_output=True, text=True).stdout.strip()
+        changed = subprocess.run(
+            ["git", "status", "--porcelain", "-uno"], capture_output=True, text=True
+        ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return ""
     return commit + ("+" if changed else "")
@@ -40,8 +41,8 @@ def _hardware(run: Run) -> str:
     return f"{run.recipe.threads} thread(s) of a {platform.machine()} CPU{amx}"
 
 
-def recipe_record(run: Run) -> dict[str, Any]:
-    """What recipe.json says."""
+def recipe_record(run: Run, changes: list[str]) -> dict[str, Any]:
+    """What recipe.json says; `changes` are the options that departed from the preset."""
     import torch
 
     recipe, progress = run.recipe, run.progress
@@ -49,8 +50,7 @@ def recipe_record(run: Run) -> dict[str, Any]:
     return {
         "model": run.course.name,
         "preset": run.preset,
-        "command": f"python -m train {run.course.name} --preset {run.preset}",
-        "arguments": sys.argv[1:],
+        "command": " ".join(["python -m train", run.course.name, "--preset", run.preset, *changes]),
         "seed": recipe.seed,
         "steps": recipe.steps,
         "best_step": progress["best_step"],
@@ -71,7 +71,7 @@ def recipe_record(run: Run) -> dict[str, Any]:
     }
 
 
-def publish(run: Run, folder: Path, *, measure: bool) -> Path:
+def publish(run: Run, folder: Path, *, changes: list[str], measure: bool) -> Path:
     """Write the best weights and everything about them to `folder`, whole or not at all; measure them there."""
     network = run.published
     network.load_state_dict(load_file(run.folder / "best" / "model.safetensors"))
@@ -81,7 +81,7 @@ def publish(run: Run, folder: Path, *, measure: bool) -> Path:
         checkpoint.save(temporary, network, run.course.name, run.preset, labels=labels, dtype=run.recipe.weights)
         if run.tokenizer is not None:
             run.tokenizer.save(str(temporary / "tokenizer.json"))
-        checkpoint.write_json(temporary / "recipe.json", recipe_record(run))
+        checkpoint.write_json(temporary / "recipe.json", recipe_record(run, changes))
         stored = checkpoint.load(temporary).model  # samples come from the weights as stored
         sheet(run.course.name, stored, temporary / "samples" / "sheet", run.tokenizer, run.train_data)
     if measure:

@@ -6,6 +6,7 @@ import importlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from zoo import registry
@@ -88,7 +89,16 @@ class Recipe:
     """Train on the small sample that ships with the package."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "accumulation", "threads", "log_every", "evaluate_every", "sample_every", "save_every"):
+        for name in (
+            "steps",
+            "batch_size",
+            "accumulation",
+            "threads",
+            "log_every",
+            "evaluate_every",
+            "sample_every",
+            "save_every",
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
         if not 0 <= self.ema_decay < 1:
@@ -114,10 +124,10 @@ class Course:
 def course(name: str) -> Course:
     """The recipe file of a model. Raises ValueError naming what exists."""
     module = importlib.import_module(f"train.{registry.modality(name)}.{name}")
-    return Course(name, module.PRESETS, getattr(module, "build", lambda recipe, data: build(name, recipe)))
+    return Course(name, module.PRESETS, getattr(module, "build", partial(_build, name)))
 
 
-def build(name: str, recipe: Recipe) -> nn.Module:
+def _build(name: str, recipe: Recipe, data: Dataset) -> nn.Module:
     """The model of a recipe whose config needs nothing from the data."""
     model: nn.Module = registry.entry(name).model(recipe.config)
     return model

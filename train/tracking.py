@@ -30,7 +30,7 @@ class Journal:
         temporary = path.with_suffix(".partial")
         temporary.write_text("".join(line + "\n" for line in kept))
         os.replace(temporary, path)
-        self.file = open(path, "a", encoding="utf-8")
+        self.file = open(path, "a", encoding="utf-8")  # noqa: SIM115  closed by `close`
         accelerator.init_trackers("tensorboard", config={"recipe": json.dumps(asdict(recipe))})
 
     def step(self, step: int, figures: dict[str, float], samples: int, seconds: float, every: int, bar: Any) -> None:
@@ -41,7 +41,9 @@ class Journal:
         self.seconds += seconds
         if self.main and isinstance(bar, tqdm):
             bar.update(1)
-            bar.set_postfix(loss=f"{figures['loss']:.4f}", rate=f"{samples * self.count / self.seconds:.0f}/s", refresh=False)
+            bar.set_postfix(
+                loss=f"{figures['loss']:.4f}", rate=f"{samples * self.count / self.seconds:.0f}/s", refresh=False
+            )
         if step % every == 0:
             means = {name: value / self.count for name, value in self.sums.items()}
             self.write(step, {**means, "samples_per_second": samples * self.count / self.seconds})

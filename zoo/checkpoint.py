@@ -29,7 +29,9 @@ MAX_PARAMETERS = 200_000_000
 MAX_HEADER_BYTES = 1 << 20
 MAX_TENSORS = 4096
 MAX_JSON_BYTES = 16 << 20
-ALLOWED_SUFFIXES = frozenset(".json .jsonl .safetensors .md .txt .png .webp .gif .wav .onnx".split())
+ALLOWED_SUFFIXES = frozenset(
+    (".json", ".jsonl", ".safetensors", ".md", ".txt", ".png", ".webp", ".gif", ".wav", ".onnx")
+)
 """Kinds of files that a checkpoint folder may hold. Anything else in it is never opened, pushed or pulled."""
 _DTYPES = frozenset(("F32", "F16", "BF16", "I64", "I32", "U8", "BOOL"))
 
@@ -180,13 +182,17 @@ def describe(folder: Path) -> tuple[str, str, tuple[str, ...], Any]:
     if values.get("zoo") != FORMAT:
         raise CheckpointError(f"{folder}/config.json is of format {values.get('zoo')!r}; this zoo reads {FORMAT}")
     labels = values.get("labels", [])
-    if not isinstance(labels, list) or len(labels) > 1000 or not all(isinstance(x, str) and len(x) < 100 for x in labels):
+    if (
+        not isinstance(labels, list)
+        or len(labels) > 1000
+        or not all(isinstance(x, str) and len(x) < 100 for x in labels)
+    ):
         raise CheckpointError(f"{folder}/config.json: labels must be at most 1,000 short strings")
     if not all(isinstance(values.get(key), str) and values[key] for key in ("model", "preset")):
         raise CheckpointError(f"{folder}/config.json must name its model and its preset")
     try:
         entry = registry.entry(values["model"])
-        config = from_dict(entry.config, values.get("config", {}))
+        config: Any = from_dict(entry.config, values.get("config", {}))
     except ValueError as error:
         raise CheckpointError(f"{folder}/config.json: {error}") from error
     return values["model"], values["preset"], tuple(labels), config

@@ -14,7 +14,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def device() -> str:
-    """"cuda" where torch sees one (and `ZOO_DEVICE` does not say otherwise), else "cpu"."""
+    """ "cuda" where torch sees one (and `ZOO_DEVICE` does not say otherwise), else "cpu"."""
     import torch
 
     return os.environ.get("ZOO_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")

@@ -116,7 +116,6 @@ def _batch(data: Any, rows: np.ndarray, device: str) -> dict[str, Any]:
 
 def _classification(subject: Subject, data: Any, budget: Budget, poll: Poll) -> list[Figure]:
     """Accuracy and cross-entropy over the split."""
-    import torch
     from torch.nn import functional as F
 
     right, nats, count = 0, 0.0, 0
@@ -282,7 +281,9 @@ def _audio_generation(subject: Subject, data: Any, budget: Budget, poll: Poll) -
         for start in range(0, budget.clips, 50):
             number = np.arange(start, min(start + 50, budget.clips))
             asked = number % subject.model.config.num_digits
-            waveforms = say_batch(subject.model, asked, number // 10 % speakers, seed=_SEED + start, temperature=0.9, poll=poll)
+            waveforms = say_batch(
+                subject.model, asked, number // 10 % speakers, seed=_SEED + start, temperature=0.9, poll=poll
+            )
             for waveform, digit in zip(waveforms, asked, strict=True):
                 agreed += int(network(torch.from_numpy(waveform)[None]).argmax()) == digit
         real = sum(
@@ -323,7 +324,9 @@ def subject_of(folder: Path) -> Subject:
 
     found = checkpoint.load(folder)
     has_tokenizer = (folder / "tokenizer.json").exists()
-    return Subject(found.model_name, found.model, found.recipe["dataset"], tokenizer.load(folder) if has_tokenizer else None)
+    return Subject(
+        found.model_name, found.model, found.recipe["dataset"], tokenizer.load(folder) if has_tokenizer else None
+    )
 
 
 def measure_folder(folder: Path, *, quick: bool = False, poll: Poll = lambda: None) -> list[dict[str, Any]]:
@@ -343,5 +346,5 @@ def drifts(stated: list[dict[str, Any]], measured: list[dict[str, Any]]) -> list
         before = known.get(figure["name"])
         tolerance = figure["tolerance"] if before is None else before["tolerance"]
         if before is None or not abs(before["value"] - figure["value"]) <= tolerance:
-            found.append(Drift(figure["name"], before and before["value"], figure["value"], tolerance))
+            found.append(Drift(figure["name"], None if before is None else before["value"], figure["value"], tolerance))
     return found

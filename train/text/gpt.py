@@ -17,12 +17,12 @@ def build(recipe: Recipe, data: Any) -> nn.Module:
 
 PRESETS = {
     "shakespeare": Recipe(
-        config=GPTConfig(context_length=256, num_layers=6, num_heads=4, embedding_dim=256, dropout=0.1),
+        config=GPTConfig(context_length=256, num_layers=4, num_heads=4, embedding_dim=256, dropout=0.1),
         algorithm=SingleLoss(learning_rate=2e-3, weight_decay=0.1),
         dataset="tiny_shakespeare",
         metric="loss",
-        steps=4500,
-        batch_size=24,
+        steps=4000,
+        batch_size=16,
         precision="auto",
         ema_decay=0.99,
         warmup=200,
@@ -31,7 +31,7 @@ PRESETS = {
         save_every=250,
     ),
     "tang": Recipe(
-        config=GPTConfig(context_length=96, num_layers=6, num_heads=4, embedding_dim=256, dropout=0.1),
+        config=GPTConfig(context_length=96, num_layers=5, num_heads=4, embedding_dim=256, dropout=0.1),
         algorithm=SingleLoss(learning_rate=2e-3, weight_decay=0.1),
         dataset="tang_poems",
         metric="perplexity",

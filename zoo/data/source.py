@@ -67,9 +67,17 @@ class Dataset(Protocol):
     """What a training loop and a measurement ask of data."""
 
     info: Info
-    labels: tuple[str, ...]
     fingerprint: str
-    lengths: np.ndarray | None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the classes, by number."""
+        ...
+
+    @property
+    def lengths(self) -> np.ndarray | None:
+        """Length of each sample where they differ, for batching like with like."""
+        ...
 
     def __len__(self) -> int: ...
 

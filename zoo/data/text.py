@@ -35,7 +35,13 @@ class Prose:
     labels: tuple[str, ...] = ()
 
     def __init__(
-        self, name: str, split: str, *, sample: bool = False, context_length: int = 256, tokenizer: Tokenizer | None = None
+        self,
+        name: str,
+        split: str,
+        *,
+        sample: bool = False,
+        context_length: int = 256,
+        tokenizer: Tokenizer | None = None,
     ) -> None:
         table = read(name, split, sample=sample)
         self.info, self.fingerprint = table.info, table.fingerprint
@@ -64,14 +70,22 @@ def poem_text(lines: list[str]) -> str:
     return "".join(line + (COMMA if i % 2 == 0 else STOP) for i, line in enumerate(lines))
 
 
+def token_id(tokenizer: Tokenizer, token: str) -> int:
+    """The token's number. Raises ValueError when the tokenizer, which is then not one of verse, does not know it."""
+    found = tokenizer.token_to_id(token)
+    if found is None:
+        raise ValueError(f"the tokenizer has no token {token!r}; it was not made from poems")
+    return int(found)
+
+
 def poem_prefix(tokenizer: Tokenizer, form: str, author: str, title: str) -> list[int]:
     """Ids of what stands before a poem: <bos> form [<author> ...] [<title> ...] <poem>."""
-    ids = [tokenizer.token_to_id(BEGIN), tokenizer.token_to_id(form)]
+    ids = [token_id(tokenizer, BEGIN), token_id(tokenizer, form)]
     if author:
-        ids += [tokenizer.token_to_id(AUTHOR), *tokenizer.encode(author[:5]).ids]
+        ids += [token_id(tokenizer, AUTHOR), *tokenizer.encode(author[:5]).ids]
     if title:
-        ids += [tokenizer.token_to_id(TITLE), *tokenizer.encode(title[:MAX_TITLE]).ids]
-    return [*ids, tokenizer.token_to_id(POEM)]
+        ids += [token_id(tokenizer, TITLE), *tokenizer.encode(title[:MAX_TITLE]).ids]
+    return [*ids, token_id(tokenizer, POEM)]
 
 
 class Poems:
@@ -93,7 +107,10 @@ class Poems:
 
     @staticmethod
     def _train(table: Table, minimum: int) -> Tokenizer:
-        texts = (t + a + "".join(x) for t, a, x in zip(*(table.columns[k] for k in ("title", "author", "lines")), strict=True))
+        texts = (
+            t + a + "".join(x)
+            for t, a, x in zip(*(table.columns[k] for k in ("title", "author", "lines")), strict=True)
+        )
         return train_characters([COMMA + STOP] * minimum + list(texts), SPECIAL, minimum)
 
     def __len__(self) -> int:
@@ -103,14 +120,17 @@ class Poems:
         """ids and targets int64 (n, t), padded on the right; only the poem itself and its end are targets."""
         import torch
 
-        keep = [Noise(int(i), stream=(2 << 32) + epoch).uniform_array(2) >= 0.25 if self.moves else (True, True) for i in indices]
+        keep = [
+            Noise(int(i), stream=(2 << 32) + epoch).uniform_array(2) >= 0.25 if self.moves else (True, True)
+            for i in indices
+        ]
         rows = []
         for index, (with_author, with_title) in zip(indices, keep, strict=True):
             form, author, title, _ = self.poems[index]
             prefix = poem_prefix(self.tokenizer, form, author if with_author else "", title if with_title else "")
-            rows.append((len(prefix), [*prefix, *self.bodies[index], self.tokenizer.token_to_id(END)]))
+            rows.append((len(prefix), [*prefix, *self.bodies[index], token_id(self.tokenizer, END)]))
         size = max(len(row) for _, row in rows)
-        ids = np.full((len(rows), size), self.tokenizer.token_to_id(PAD), np.int64)
+        ids = np.full((len(rows), size), token_id(self.tokenizer, PAD), np.int64)
         targets = np.full((len(rows), size), IGNORED, np.int64)
         for i, (start, row) in enumerate(rows):
             ids[i, : len(row)] = row

@@ -65,7 +65,9 @@ class WaveNetSampler:
         active = np.empty((n, layers * channels), np.float32)
         slots = [active[:, i * channels : (i + 1) * channels] for i in range(layers)]
         step = np.empty((n, channels), np.float32)
-        stack = list(zip(range(layers), self.dilations, past, inputs, left, right, self.taps, self.residuals, slots, strict=True))
+        stack = list(
+            zip(range(layers), self.dilations, past, inputs, left, right, self.taps, self.residuals, slots, strict=True)
+        )
         codes = np.empty((n, self.frame_size), np.int64)
         previous = np.full(n, self.levels // 2)
         inverse = np.float32(1 / temperature)
@@ -88,7 +90,9 @@ class WaveNetSampler:
                         np.dot(slot, residual, out=step)
                         x = x + step
                 skip = np.maximum(active @ self.skip + self.skip_bias, 0)
-                logits = (np.maximum(skip @ self.hidden + self.hidden_bias, 0) @ self.output + self.output_bias) * inverse
+                logits = (
+                    np.maximum(skip @ self.hidden + self.hidden_bias, 0) @ self.output + self.output_bias
+                ) * inverse
                 previous = _draw(logits, uniforms[:, time])
                 codes[:, offset] = previous
             yield codes.copy()

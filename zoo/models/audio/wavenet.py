@@ -84,7 +84,9 @@ class Layer(nn.Module):
         gates = self.taps(torch.cat([delayed, x], dim=2))
         gates = (gates.view(n, -1, frame_size, gates.shape[2]) + self.condition(condition)[:, :, None]).view(n, t, -1)
         filters, gate = gates.chunk(2, dim=2)
-        residual, skip = self.out(filters.tanh() * gate.sigmoid()).split((self.channels, self.out.out_features - self.channels), 2)
+        residual, skip = self.out(filters.tanh() * gate.sigmoid()).split(
+            (self.channels, self.out.out_features - self.channels), 2
+        )
         return x + residual, skip
 
 
@@ -141,6 +143,8 @@ class WaveNet(nn.Module):
         """
         before = F.pad(codes, (1, 0), value=self.config.levels // 2)[:, :-1]
         x = self.embed(before)
+        if torch.is_autocast_enabled(x.device.type):  # the whole stack in low precision, or casts would cost the gain
+            x = x.to(torch.get_autocast_dtype(x.device.type))
         total: Tensor | float = 0.0
         for layer in self.layers:
             x, skip = layer(x, condition, self.config.frame_size)
@@ -170,7 +174,11 @@ class WaveNet(nn.Module):
         size = self.config.frame_size
         codes = torch.zeros(1, 2 * size, dtype=torch.int64)
         condition = torch.zeros(1, 2, self.config.condition_dim)
-        axes = {"codes": {0: "batch", 1: "time"}, "condition": {0: "batch", 1: "frames"}, "logits": {0: "batch", 1: "time"}}
+        axes = {
+            "codes": {0: "batch", 1: "time"},
+            "condition": {0: "batch", 1: "frames"},
+            "logits": {0: "batch", 1: "time"},
+        }
         return (Part("stack", self, {"codes": codes, "condition": condition}, ("logits",), axes),)
 
 

@@ -77,7 +77,7 @@ class DCGAN(nn.Module):
         self.apply(_initialise)
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """latents (n, latent_dim) and, with classes, labels int64 (n,) -> images (n, channels, image_size, image_size) in [-1, 1]."""
+        """latents (n, latent_dim) and, with classes, labels int64 (n,) -> images (n, c, h, w) in [-1, 1]."""
         if self.num_classes:
             if labels is None:
                 raise ValueError(f"this generator is conditioned on {self.num_classes} classes; labels are missing")
@@ -122,7 +122,7 @@ class Discriminator(nn.Module):
         self.apply(_initialise)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """images (n, channels, image_size, image_size) in [-1, 1], labels int64 (n,) -> logits (n,), positive for real."""
+        """images (n, c, h, w) in [-1, 1], labels int64 (n,) -> logits (n,), positive for real."""
         features = self.layers(images).flatten(1)
         logits = self.score(features).squeeze(1)
         if self.embed is not None:

@@ -103,7 +103,9 @@ class ResNet(nn.Module):
     def parts(self) -> tuple[Part, ...]:
         """One graph: picture to logits."""
         image = torch.zeros(2, self.config.channels, 28, 28)
-        return (Part("classifier", self, {"inputs": image}, ("logits",), {"inputs": {0: "batch"}, "logits": {0: "batch"}}),)
+        return (
+            Part("classifier", self, {"inputs": image}, ("logits",), {"inputs": {0: "batch"}, "logits": {0: "batch"}}),
+        )
 
 
 def shift(images: Tensor, pixels: int, noise: Noise) -> Tensor:

@@ -1,0 +1,89 @@
+"""The table of models in the READMEs, generated between two markers from what `zoo/pretrained` holds."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from zoo import entry, hub
+from zoo.generate import library
+
+BEGIN, END = "<!-- models:begin -->", "<!-- models:end -->"
+ROOT = Path(__file__).parent.parent
+READMES = {"README.md": "en", "README.zh.md": "zh"}
+"""Files that hold the table, and their language."""
+_HEADS = {
+    "en": ("checkpoint", "what it does", "trained on", "parameters", "MB", "headline figure", "licence of the weights"),
+    "zh": ("检查点", "用途", "训练数据", "参数量", "MB", "主要指标", "权重许可"),
+}
+_TASKS = {
+    entry.TEXT_GENERATION: ("writes text", "写文字"),
+    entry.IMAGE_GENERATION: ("draws pictures", "画图像"),
+    entry.IMAGE_AUTOENCODING: ("draws and reconstructs pictures", "画图像并重建图像"),
+    entry.AUDIO_GENERATION: ("speaks", "说话"),
+    entry.IMAGE_CLASSIFICATION: ("judges pictures", "评判图像"),
+    entry.AUDIO_CLASSIFICATION: ("judges speech", "评判语音"),
+}
+"""A task in words, in both languages; the table is in this order."""
+_FIGURES = {
+    "judge agreement": "评判一致率",
+    "negative log-likelihood": "负对数似然",
+    "Fréchet distance": "Fréchet 距离",
+    "accuracy": "准确率",
+    "perplexity": "困惑度",
+    "loss": "损失",
+    "nats an image": "纳特/图",
+    "nats a character": "纳特/字符",
+    "a character": "/字",
+}
+
+
+def rows() -> list[dict[str, Any]]:
+    """Rows of `zoo.generate.library.table`, bundled checkpoints only, generators first. No torch."""
+    order = list(_TASKS)
+    bundled = [row for row in library.table() if (hub.PRETRAINED / row["name"]).is_dir()]
+    return sorted(
+        bundled, key=lambda row: (order.index(row["task"]) if row["task"] in order else len(order), row["name"])
+    )
+
+
+def markdown(language: str) -> str:
+    """The table in "en" or "zh"."""
+    lines = [_HEADS[language], ("---", "---", "---", "---:", "---:", "---", "---")]
+    for row in rows():
+        words = _TASKS.get(row["task"], (row["task"], row["task"]))[language == "zh"]
+        figure = row["figure"]
+        if language == "zh":
+            for english, chinese in _FIGURES.items():
+                figure = figure.replace(english, chinese)
+        name = f"[{row['name']}](zoo/pretrained/{row['name']}/README.md)"
+        lines.append(
+            (name, words, row["data"], f"{row['parameters']:,}", f"{row['megabytes']:.1f}", figure, row["licence"])
+        )
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def renew(root: Path = ROOT, *, check: bool = False) -> list[Path]:
+    """Rewrite the table in each README under `root` -> those that were stale; with `check` nothing is written.
+
+    Raises ValueError for a README without the two markers, and when there is no README at all.
+    """
+    found = [(root / name, language) for name, language in READMES.items() if (root / name).is_file()]
+    if not found:
+        raise ValueError(f"{root} holds no {' or '.join(READMES)}")
+    stale = []
+    for path, language in found:
+        before = path.read_text(encoding="utf-8")
+        head, begin, rest = before.partition(BEGIN)
+        _, end, tail = rest.partition(END)
+        if not (begin and end):
+            raise ValueError(f"{path} lacks the markers {BEGIN} and {END} between which its table of models stands")
+        after = f"{head}{BEGIN}\n{markdown(language)}\n{END}{tail}"
+        if after != before:
+            stale.append(path)
+            if not check:
+                temporary = path.with_name(path.name + ".partial")
+                temporary.write_text(after, encoding="utf-8")
+                os.replace(temporary, path)
+    return stale
