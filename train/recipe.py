@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -110,6 +110,23 @@ class Recipe:
             return (step + 1) / self.warmup
         share = (step - self.warmup) / max(1, self.steps - self.warmup)
         return {"constant": 1.0, "linear": 1.0 - share, "cosine": 0.5 * (1 + math.cos(math.pi * share))}[self.schedule]
+
+
+def tiny(recipe: Recipe, config: Any) -> Recipe:
+    """The recipe at a size for tests: a tiny model, twenty steps, the bundled sample."""
+    return replace(
+        recipe,
+        config=config,
+        sample=True,
+        precision="fp32",
+        steps=20,
+        batch_size=8,
+        warmup=2,
+        log_every=5,
+        evaluate_every=10,
+        sample_every=20,
+        save_every=5,
+    )
 
 
 @dataclass(frozen=True)

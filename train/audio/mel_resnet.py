@@ -1,37 +1,24 @@
 """Recipes of the judge of spoken digits."""
 
 from train.algorithms.single_loss import SingleLoss
-from train.recipe import Recipe
+from train.recipe import Recipe, tiny
 from zoo.models.audio.mel_resnet import ENTRY, MelResNetConfig
 
+_DIGITS = Recipe(
+    config=MelResNetConfig(),
+    algorithm=SingleLoss(learning_rate=3e-3, weight_decay=0.02),
+    dataset="spoken_digits",
+    metric="accuracy",
+    better="higher",
+    steps=1500,
+    batch_size=64,
+    precision="auto",
+    ema_decay=0.995,
+    clip_norm=5.0,
+    evaluate_every=150,
+    save_every=300,
+)
 PRESETS = {
-    "spoken-digits": Recipe(
-        config=MelResNetConfig(),
-        algorithm=SingleLoss(learning_rate=3e-3, weight_decay=0.02),
-        dataset="spoken_digits",
-        metric="accuracy",
-        better="higher",
-        steps=1500,
-        batch_size=64,
-        precision="auto",
-        ema_decay=0.995,
-        clip_norm=5.0,
-        evaluate_every=150,
-        save_every=300,
-    ),
-    "tiny": Recipe(
-        config=ENTRY.tiny,
-        algorithm=SingleLoss(),
-        dataset="spoken_digits",
-        metric="accuracy",
-        better="higher",
-        steps=20,
-        batch_size=8,
-        warmup=2,
-        log_every=5,
-        evaluate_every=10,
-        sample_every=10,
-        save_every=5,
-        sample=True,
-    ),
+    "spoken-digits": _DIGITS,
+    "tiny": tiny(_DIGITS, ENTRY.tiny),
 }

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from train.algorithms.single_loss import SingleLoss
-from train.recipe import Recipe
+from train.recipe import Recipe, tiny
 from zoo.models.audio.wavenet import ENTRY, WaveNet, WaveNetConfig
 
 
@@ -18,33 +18,21 @@ def build(recipe: Recipe, data: Any) -> nn.Module:
     return model
 
 
+_DIGITS = Recipe(
+    config=WaveNetConfig(channels=64, skip_channels=128),
+    algorithm=SingleLoss(learning_rate=2e-3, weight_decay=0.01),
+    dataset="spoken_digits",
+    metric="bits a sample",
+    steps=2200,
+    batch_size=12,
+    precision="auto",
+    ema_decay=0.998,
+    warmup=200,
+    evaluate_every=200,
+    sample_every=200,
+    save_every=200,
+)
 PRESETS = {
-    "spoken-digits": Recipe(
-        config=WaveNetConfig(channels=64, skip_channels=128),
-        algorithm=SingleLoss(learning_rate=2e-3, weight_decay=0.01),
-        dataset="spoken_digits",
-        metric="bits a sample",
-        steps=2200,
-        batch_size=12,
-        precision="auto",
-        ema_decay=0.998,
-        warmup=200,
-        evaluate_every=200,
-        sample_every=200,
-        save_every=200,
-    ),
-    "tiny": Recipe(
-        config=ENTRY.tiny,
-        algorithm=SingleLoss(),
-        dataset="spoken_digits",
-        metric="bits a sample",
-        steps=12,
-        batch_size=4,
-        warmup=2,
-        log_every=3,
-        evaluate_every=6,
-        sample_every=12,
-        save_every=3,
-        sample=True,
-    ),
+    "spoken-digits": _DIGITS,
+    "tiny": tiny(_DIGITS, ENTRY.tiny),
 }

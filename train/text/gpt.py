@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from train.algorithms.single_loss import SingleLoss
-from train.recipe import Recipe
+from train.recipe import Recipe, tiny
 from zoo.models.text.gpt import ENTRY, GPT, GPTConfig
 
 
@@ -15,47 +15,35 @@ def build(recipe: Recipe, data: Any) -> nn.Module:
     return GPT(replace(recipe.config, vocab_size=data.tokenizer.get_vocab_size()))
 
 
+_SHAKESPEARE = Recipe(
+    config=GPTConfig(context_length=256, num_layers=4, num_heads=4, embedding_dim=256, dropout=0.1),
+    algorithm=SingleLoss(learning_rate=2e-3, weight_decay=0.1),
+    dataset="tiny_shakespeare",
+    metric="loss",
+    steps=4000,
+    batch_size=16,
+    precision="auto",
+    ema_decay=0.99,
+    warmup=200,
+    evaluate_every=250,
+    sample_every=500,
+    save_every=250,
+)
 PRESETS = {
-    "shakespeare": Recipe(
-        config=GPTConfig(context_length=256, num_layers=4, num_heads=4, embedding_dim=256, dropout=0.1),
-        algorithm=SingleLoss(learning_rate=2e-3, weight_decay=0.1),
-        dataset="tiny_shakespeare",
-        metric="loss",
-        steps=4000,
-        batch_size=16,
-        precision="auto",
-        ema_decay=0.99,
-        warmup=200,
-        evaluate_every=250,
-        sample_every=500,
-        save_every=250,
-    ),
+    "shakespeare": _SHAKESPEARE,
     "tang": Recipe(
-        config=GPTConfig(context_length=96, num_layers=5, num_heads=4, embedding_dim=256, dropout=0.1),
+        config=GPTConfig(context_length=96, num_layers=4, num_heads=4, embedding_dim=256, dropout=0.1),
         algorithm=SingleLoss(learning_rate=2e-3, weight_decay=0.1),
         dataset="tang_poems",
         metric="perplexity",
-        steps=5500,
+        steps=2600,
         batch_size=64,
         precision="auto",
         ema_decay=0.995,
         warmup=200,
-        evaluate_every=500,
-        sample_every=500,
-        save_every=250,
+        evaluate_every=200,
+        sample_every=400,
+        save_every=200,
     ),
-    "tiny": Recipe(
-        config=ENTRY.tiny,
-        algorithm=SingleLoss(),
-        dataset="tiny_shakespeare",
-        metric="loss",
-        steps=20,
-        batch_size=8,
-        warmup=2,
-        log_every=5,
-        evaluate_every=10,
-        sample_every=20,
-        save_every=5,
-        sample=True,
-    ),
+    "tiny": tiny(_SHAKESPEARE, ENTRY.tiny),
 }
