@@ -106,7 +106,10 @@ class AutoencodesImages(GeneratesImages, Protocol):
         ...
 
     def log_weights(self, images: Tensor, noise: Noise, samples: int) -> tuple[Tensor, Tensor]:
-        """Return log importance weights (samples, n) in nats and the exact KL (n,) of the posterior."""
+        """images in [-1, 1] -> log importance weights (samples, n) in nats and the exact KL (n,) of the posterior.
+
+        The mean over samples estimates the evidence bound, logsumexp - log(samples) the log-likelihood.
+        """
         ...
 
 

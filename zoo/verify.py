@@ -196,15 +196,12 @@ def _real_features(network: Any, data: Any, limit: int, poll: Poll) -> np.ndarra
 
 def _image_autoencoding(subject: Subject, data: Any, budget: Budget, poll: Poll) -> list[Figure]:
     """Negative log-likelihood by importance samples and the evidence bound, on dynamically binarised pictures."""
-    from zoo.models.image.vae import binarise, log_likelihood
-
     device = _device(subject.model)
     nll, elbo, count, k = 0.0, 0.0, 0, budget.importance_samples
     for rows in _rows(data, budget.rows, 20 if k > 1 else 250, poll):
         noise = Noise(_SEED, stream=1 + int(rows[0]), device=device)
-        images = binarise(_batch(data, rows, device)["image"], noise)
-        weights, _ = subject.model.log_weights(images, noise, k)
-        nll -= float(log_likelihood(weights).sum())
+        weights, _ = subject.model.log_weights(_batch(data, rows, device)["image"], noise, k)
+        nll -= float((weights.logsumexp(0) - math.log(k)).sum())
         elbo -= float(weights.mean(0).sum())
         count += len(rows)
     note = f"pixels binarised dynamically; {k} importance samples"

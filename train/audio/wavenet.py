@@ -19,7 +19,7 @@ def build(recipe: Recipe, data: Any) -> nn.Module:
 
 
 _DIGITS = Recipe(
-    config=WaveNetConfig(channels=64, skip_channels=128),
+    config=WaveNetConfig(channels=48, skip_channels=128),
     algorithm=SingleLoss(learning_rate=2e-3, weight_decay=0.01),
     dataset="spoken_digits",
     metric="bits a sample",

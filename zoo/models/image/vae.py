@@ -7,7 +7,6 @@ blocks (He et al., 2016) instead of the papers' dense layers.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -143,8 +142,9 @@ class VAE(nn.Module):
     def log_weights(self, images: Tensor, noise: Noise, samples: int) -> tuple[Tensor, Tensor]:
         """log p(x, z) - log q(z|x) for z ~ q: (samples, n) in nats, and KL(q || p): (n,).
 
-        `images` hold binary pixels (-1 or 1). logsumexp over samples - log(samples) bounds log p(x) (IWAE, equation 8).
+        Grey pixels are binarised first. logsumexp over samples - log(samples) bounds log p(x) (IWAE, equation 8).
         """
+        images = binarise(images, noise)
         mean, log_variance = self.encode(images)
         n = len(images)
         epsilon = noise.normal(samples * n, self.latent_dim).view(samples, n, -1)
@@ -175,11 +175,6 @@ def binarise(images: Tensor, noise: Noise) -> Tensor:
 def bernoulli_nll(logits: Tensor, images: Tensor) -> Tensor:
     """-log p(x|z) of binary pixels -1 or 1, summed over c, h, w: (..., c, h, w) -> (...) in nats."""
     return F.softplus(-logits.float() * images).sum((-3, -2, -1))
-
-
-def log_likelihood(log_weights: Tensor) -> Tensor:
-    """Log importance weights (samples, n) -> the bound on log p(x), (n,) in nats."""
-    return log_weights.logsumexp(0) - math.log(len(log_weights))
 
 
 ENTRY = Entry(
