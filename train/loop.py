@@ -27,7 +27,7 @@ from tqdm import tqdm
 from train import state as states
 from train.evaluate import sheet, validate
 from train.recipe import Course, Recipe
-from train.tracking import Journal
+from train.tracking import Journal, git_commit
 from zoo import runtime
 from zoo.checkpoint import replacing
 from zoo.data.load import load as load_data
@@ -143,6 +143,7 @@ class Run:
             "rate": 1.0,  # factor on the learning rate, halved at each return to a good state
             "skipped": 0,
             "returns": 0,
+            "git_commit": git_commit(),
         }
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import subprocess
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,18 +16,6 @@ from zoo import checkpoint, runtime
 
 LICENCE_OF_WEIGHTS = {"cc-by-sa-3.0": "cc-by-sa-3.0", "cc-by-sa-4.0": "cc-by-sa-4.0"}
 """Weights learnt from share-alike data carry its licence on; all others are Apache-2.0."""
-
-
-def _git_commit() -> str:
-    """The commit of the code that trained, with a + when files were changed since; empty outside a repository."""
-    try:
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-        changed = subprocess.run(
-            ["git", "status", "--porcelain", "-uno"], capture_output=True, text=True
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return commit + ("+" if changed else "")
 
 
 def _hardware(run: Run) -> str:
@@ -60,7 +47,7 @@ def recipe_record(run: Run, changes: list[str]) -> dict[str, Any]:
         "precision": run.accelerator.mixed_precision,
         "processes": run.accelerator.num_processes,
         "torch": torch.__version__,
-        "git_commit": _git_commit(),
+        "git_commit": progress["git_commit"],
         "dataset": recipe.dataset,
         "dataset_fingerprint": run.train_data.fingerprint,
         "licence_data": licence,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,18 @@ class Journal:
         if self.main:
             self.file.close()
             self.accelerator.end_training()
+
+
+def git_commit() -> str:
+    """The commit of the code that trained, with a + when files were changed since; empty outside a repository."""
+    try:
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        changed = subprocess.run(
+            ["git", "status", "--porcelain", "-uno"], capture_output=True, text=True
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return commit + ("+" if changed else "")
 
 
 def _step_of(line: str) -> int:

@@ -119,7 +119,8 @@ def _classification(subject: Subject, data: Any, budget: Budget, poll: Poll) -> 
     from torch.nn import functional as F
 
     right, nats, count = 0, 0.0, 0
-    for rows in _rows(data, None if budget is TRAINING else budget.rows, 250, poll):
+    one_by_one = data.lengths is not None  # clips of different lengths are judged as they are, not as a batch pads them
+    for rows in _rows(data, None if budget is TRAINING else budget.rows, 1 if one_by_one else 250, poll):
         batch = _batch(data, rows, _device(subject.model))
         logits = subject.model(batch["waveform"] if "waveform" in batch else batch["image"])
         right += int((logits.argmax(1) == batch["label"]).sum())

@@ -20,17 +20,17 @@ def build(recipe: Recipe, data: Any) -> nn.Module:
 
 _DIGITS = Recipe(
     config=WaveNetConfig(channels=48, skip_channels=128),
-    algorithm=SingleLoss(learning_rate=2e-3, weight_decay=0.01),
+    algorithm=SingleLoss(learning_rate=1.5e-3, weight_decay=0.01),
     dataset="spoken_digits",
     metric="bits a sample",
-    steps=2200,
-    batch_size=12,
+    steps=6600,
+    batch_size=4,
     precision="auto",
-    ema_decay=0.998,
-    warmup=200,
-    evaluate_every=200,
-    sample_every=200,
-    save_every=200,
+    ema_decay=0.999,
+    warmup=300,
+    evaluate_every=660,
+    sample_every=1320,
+    save_every=330,
 )
 PRESETS = {
     "spoken-digits": _DIGITS,

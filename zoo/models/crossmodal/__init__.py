@@ -1,1 +1,0 @@
-"""One model a file; the file's name is the model's name."""
