@@ -129,7 +129,7 @@ class Poems:
             form, author, title, _ = self.poems[index]
             prefix = poem_prefix(self.tokenizer, form, author if with_author else "", title if with_title else "")
             rows.append((len(prefix), [*prefix, *self.bodies[index], token_id(self.tokenizer, END)]))
-        size = max(len(row) for _, row in rows)
+        size = -(-max(len(row) for _, row in rows) // 8) * 8 + 1  # few shapes: kernels are prepared once for each
         ids = np.full((len(rows), size), token_id(self.tokenizer, PAD), np.int64)
         targets = np.full((len(rows), size), IGNORED, np.int64)
         for i, (start, row) in enumerate(rows):
