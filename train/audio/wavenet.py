@@ -23,14 +23,14 @@ _DIGITS = Recipe(
     algorithm=SingleLoss(learning_rate=1.5e-3, weight_decay=0.01),
     dataset="spoken_digits",
     metric="bits a sample",
-    steps=6600,
+    steps=4800,
     batch_size=4,
     precision="auto",
     ema_decay=0.999,
     warmup=300,
-    evaluate_every=660,
-    sample_every=1320,
-    save_every=330,
+    evaluate_every=600,
+    sample_every=1200,
+    save_every=300,
 )
 PRESETS = {
     "spoken-digits": _DIGITS,

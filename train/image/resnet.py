@@ -21,6 +21,8 @@ _MNIST = Recipe(
 )
 PRESETS = {
     "mnist": _MNIST,
-    "fashion-mnist": replace(_MNIST, config=ResNetConfig(width=24, flip=True), dataset="fashion_mnist"),
+    "fashion-mnist": replace(
+        _MNIST, config=ResNetConfig(width=20, flip=True), dataset="fashion_mnist", steps=3600, evaluate_every=400
+    ),
     "tiny": tiny(_MNIST, ENTRY.tiny),
 }
