@@ -237,7 +237,8 @@ def load(folder: str | Path) -> Checkpoint:
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise CheckpointError(f"{path}: {name} holds values that are not finite")
-    model = build(config)
+    with torch.random.fork_rng(devices=[]):  # what the network draws for its first weights is nobody's business
+        model = build(config)
     model.load_state_dict({n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}, strict=True)
     model.eval().requires_grad_(False)
     optional = {key: folder / f"{key}.json" for key in ("metrics", "recipe")}

@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 
 from zoo.data.tokenizer import UNKNOWN
-from zoo.generate.sampling import choose, penalise
+from zoo.generate.sampling import choose, next_logits, penalise
 from zoo.noise import Noise
+
+MAX_PROMPT_TOKENS = 512
+"""Tokens of a prompt that are looked at: its last ones."""
 
 
 def continue_text(
@@ -26,22 +29,22 @@ def continue_text(
 ) -> Iterator[str]:
     """Yield `count` tokens after `prompt` as text, one at a time.
 
-    When the context is full, the cache begins anew from the last half of what was written.
+    The model sees at most MAX_PROMPT_TOKENS of the prompt's end. When its context is full, the cache begins anew from
+    the last half of what was written.
     """
-    import torch
-
-    written = list(tokenizer.encode(prompt).ids) or [tokenizer.encode("\n").ids[0]]
+    written = list(tokenizer.encode(prompt).ids)[-MAX_PROMPT_TOKENS:] or [tokenizer.encode("\n").ids[0]]
     unknown = tokenizer.token_to_id(UNKNOWN)
     noise = Noise(seed)
     length = model.context_length
-    ids, state = written[-(length // 2) :], model.start(1)
+    ids, state = written[-length:], model.start(1)
+    cached = 0
     for _ in range(count):
-        if (state[0].shape[2] if state else 0) + len(ids) > length:
-            ids, state = written[-(length // 2) :], model.start(1)
-        with torch.no_grad():
-            logits, state = model.step(torch.tensor([ids]), state)
-        last = logits[:, -1].float().numpy()
-        last[:, unknown] = -np.inf
+        if cached + len(ids) > length:
+            ids, state, cached = written[-(length // 2) :], model.start(1), 0
+        last, state = next_logits(model, np.array([ids]), state)
+        cached += len(ids)
+        if unknown is not None:
+            last[:, unknown] = -np.inf
         last = penalise(last, [np.array(sorted(set(written[-length:])))], repetition_penalty)
         token = int(choose(last, noise.uniform_array(1), temperature=temperature, top_k=top_k, top_p=top_p)[0])
         written.append(token)

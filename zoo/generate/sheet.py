@@ -9,16 +9,16 @@ import numpy as np
 from PIL import Image
 
 from zoo import registry
-from zoo.entry import AUDIO_GENERATION, IMAGE_AUTOENCODING, IMAGE_GENERATION, TEXT_GENERATION
+from zoo.entry import AUDIO_GENERATION, IMAGE_GENERATION, TEXT_GENERATION
 from zoo.noise import Noise
 
 
-def grid(images: np.ndarray, columns: int, *, scale: int = 1, gap: int = 2) -> Image.Image:
-    """images uint8 (n, h, w) or (n, h, w, 3) -> one picture, row by row, each pixel `scale` wide, on white."""
+def grid(images: np.ndarray, columns: int, *, scale: int = 1, gap: int = 2, paper: int = 255) -> Image.Image:
+    """images uint8 (n, h, w) or (n, h, w, 3) -> one picture, row by row, each pixel `scale` wide, on `paper`."""
     n, height, width = images.shape[:3]
     rows = -(-n // columns)
     shape = (rows * (height + gap) - gap, columns * (width + gap) - gap, *images.shape[3:])
-    sheet = np.full(shape, 255, np.uint8)
+    sheet = np.full(shape, paper, np.uint8)
     for i, image in enumerate(images):
         top, left = i // columns * (height + gap), i % columns * (width + gap)
         sheet[top : top + height, left : left + width] = image
@@ -36,8 +36,10 @@ def write_sheet(name: str, model: Any, stem: Path, tokenizer: Any, labels: tuple
     """Write `stem`.png, .txt or .wav for whatever the model `name` generates; a classifier writes nothing."""
     import torch
 
-    stem.parent.mkdir(parents=True, exist_ok=True)
     tasks = registry.entry(name).tasks
+    if not {IMAGE_GENERATION, TEXT_GENERATION, AUDIO_GENERATION} & set(tasks):
+        return
+    stem.parent.mkdir(parents=True, exist_ok=True)
     with torch.no_grad():
         if IMAGE_GENERATION in tasks:
             _pictures(model, stem.with_suffix(".png"))

@@ -6,14 +6,14 @@ asks for, or a punctuation mark. Only these keep their probability; the rest is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from zoo.data.text import COMMA, FORMS, SPECIAL, STOP, poem_prefix
 from zoo.data.tokenizer import UNKNOWN
-from zoo.generate.sampling import choose, penalise
+from zoo.generate.sampling import choose, next_logits, penalise
 from zoo.noise import Noise
 
 
@@ -40,7 +40,12 @@ def allowed_characters(tokenizer: Any) -> np.ndarray:
     return allowed
 
 
-def write_poems(
+def unwritable(tokenizer: Any, acrostic: str) -> list[str]:
+    """Characters of an acrostic that are not Chinese, or that the model has never read."""
+    return [c for c in acrostic if tokenizer.token_to_id(c) is None or not is_han(c)]
+
+
+def compose_poems(
     model: Any,
     tokenizer: Any,
     forms: Sequence[str],
@@ -53,35 +58,28 @@ def write_poems(
     top_k: int = 0,
     top_p: float = 0.95,
     repetition_penalty: float = 1.1,
-    hear: Callable[[list[str]], None] = lambda written: None,
-) -> list[list[str]]:
-    """Write a poem for each of `forms`, side by side -> for each its lines, without punctuation.
+) -> Iterator[list[list[str]]]:
+    """Write a poem for each of `forms`, side by side; yield after each character the poems so far.
 
-    `acrostic` gives the first characters of the first lines, which the tokenizer must know (ValueError otherwise);
-    `hear` is called after each character with the poems so far, and raises to stop.
+    A poem is its lines, without punctuation; the lists grow in place. `acrostic` gives the first characters of the
+    first lines, which the tokenizer must know. Raises ValueError for an acrostic that cannot be kept.
     """
-    import torch
-
-    unknown = [c for c in acrostic if tokenizer.token_to_id(c) is None or not is_han(c)]
-    if unknown:
-        raise ValueError(f"the model does not know the character {unknown[0]!r}; an acrostic takes Chinese characters it has read")
+    if unknown := unwritable(tokenizer, acrostic):
+        raise ValueError(f"the model has not read the character {unknown[0]!r}; an acrostic takes Chinese ones it has")
     sizes = [FORMS[form] for form in forms]
     if acrostic and len(acrostic) > min(count for count, _ in sizes):
         raise ValueError(f"the acrostic has {len(acrostic)} characters; this form has {min(c for c, _ in sizes)} lines")
     characters = np.where(allowed_characters(tokenizer), 0.0, -np.inf).astype(np.float32)
     comma, stop = tokenizer.token_to_id(COMMA), tokenizer.token_to_id(STOP)
     state = model.start(len(forms))
-    ids = torch.tensor([poem_prefix(tokenizer, form, author, title) for form in forms])
+    ids = np.array([poem_prefix(tokenizer, form, author, title) for form in forms])
     uniforms = Noise(seed).uniform_array(len(forms), max(count * (length + 1) for count, length in sizes))
     written: list[list[str]] = [[""] for _ in forms]
     used: list[list[int]] = [[] for _ in forms]
     for position in range(uniforms.shape[1]):
-        with torch.no_grad():
-            logits, state = model.step(ids, state)
-        last = penalise(logits[:, -1].float().numpy(), [np.array(u, int) for u in used], repetition_penalty)
-        drawn = choose(
-            last + characters, uniforms[:, position], temperature=temperature, top_k=top_k, top_p=top_p
-        )
+        last, state = next_logits(model, ids, state)
+        last = penalise(last, [np.array(u, int) for u in used], repetition_penalty) + characters
+        drawn = choose(last, uniforms[:, position], temperature=temperature, top_k=top_k, top_p=top_p)
         for i, (count, length) in enumerate(sizes):
             line, column = divmod(position, length + 1)
             if line >= count:
@@ -95,6 +93,13 @@ def write_poems(
                 drawn[i] = tokenizer.token_to_id(acrostic[line])
             used[i].append(int(drawn[i]))
             written[i][-1] += tokenizer.id_to_token(int(drawn[i]))
-        hear([poem[-1] for poem in written])
-        ids = torch.from_numpy(drawn)[:, None]
-    return written
+        yield written
+        ids = drawn[:, None]
+
+
+def write_poems(
+    model: Any, tokenizer: Any, forms: Sequence[str], *, seed: int = 0, temperature: float = 0.9, top_p: float = 0.95
+) -> list[list[str]]:
+    """Write a poem for each of `forms`, side by side, to its end -> for each its lines, without punctuation."""
+    *_, poems = compose_poems(model, tokenizer, forms, seed=seed, temperature=temperature, top_p=top_p)
+    return poems

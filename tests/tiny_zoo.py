@@ -1,0 +1,69 @@
+"""A zoo of untrained checkpoints of a few thousand parameters, made in seconds: what generate needs, and no more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from zoo import checkpoint, registry
+from zoo.checkpoint import sha256_of, write_json
+from zoo.data.text import COMMA, FORMS, SPECIAL, STOP
+from zoo.data.tokenizer import train_characters
+
+DIGITS = tuple("0123456789")
+CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+PROSE = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+VERSE = "春夏秋冬风花雪月山高水长天地人日江河明夜床前光疑是上霜举头望低思故乡白李杜甫江"
+FIGURES = {
+    "dcgan.mnist": {"name": "judge agreement", "value": 0.9887, "unit": "share"},
+    "vae.mnist": {"name": "negative log-likelihood", "value": 84.62, "unit": "nats an image"},
+    "gpt.shakespeare": {"name": "loss", "value": 1.5234, "unit": "nats a character"},
+    "gpt.tang": {"name": "perplexity", "value": 85.27, "unit": "a character"},
+}
+LICENCES = {"mnist": "cc-by-sa-3.0", "spoken_digits": "cc-by-sa-4.0"}
+
+
+def make(folder: Path, name: str, dataset: str, labels: tuple[str, ...] = (), tokenizer: Any = None) -> Path:
+    """Write an untrained checkpoint `folder/name` with the tiny config of its model."""
+    model_name, preset = name.split(".", 1)
+    entry = registry.entry(model_name)
+    config = entry.tiny
+    if tokenizer is not None:
+        config = replace(config, vocab_size=tokenizer.get_vocab_size(), context_length=96)
+    torch.manual_seed(0)
+    model = entry.model(config)
+    for parameter in model.parameters():
+        if parameter.dim() > 1:  # so that what goes in shows in what comes out, untrained as it is
+            torch.nn.init.normal_(parameter, std=1.5 / parameter[0].numel() ** 0.5)
+    if model_name == "wavenet":
+        model.durations[..., 0], model.durations[..., 1] = -2.5, 0.1  # about 0.08 seconds a word
+    target = folder / name
+    target.mkdir(parents=True)
+    checkpoint.save(target, model, model_name, preset, labels=labels, dtype="float32")
+    if tokenizer is not None:
+        tokenizer.save(str(target / "tokenizer.json"))
+    licence = LICENCES.get(dataset, "apache-2.0")
+    parameters = checkpoint.count_parameters(model)
+    write_json(target / "recipe.json", {"dataset": dataset, "licence_weights": licence, "parameters": parameters})
+    write_json(target / "metrics.json", {"figures": [FIGURES[name]] if name in FIGURES else []})
+    (target / "README.md").write_text(f"# {name}\n\nA card.\n", encoding="utf-8")
+    return target
+
+
+def build(folder: Path) -> dict[str, Any]:
+    """Write one checkpoint of each kind -> the pins of the two judges, as judges.json holds them."""
+    make(folder, "dcgan.mnist", "mnist", DIGITS)
+    make(folder, "dcgan.fashion-mnist", "fashion_mnist", CLOTHES)
+    make(folder, "vae.mnist", "mnist", DIGITS)
+    make(folder, "vae.fashion-mnist", "fashion_mnist", CLOTHES)
+    make(folder, "gpt.shakespeare", "tiny_shakespeare", tokenizer=train_characters([PROSE]))
+    make(folder, "gpt.tang", "tang_poems", tuple(FORMS), train_characters([VERSE, COMMA + STOP], SPECIAL))
+    make(folder, "wavenet.spoken-digits", "spoken_digits", DIGITS)
+    pins = {}
+    for dataset, name in (("mnist", "resnet.mnist"), ("spoken_digits", "mel_resnet.spoken-digits")):
+        weights = make(folder, name, dataset, DIGITS) / "model.safetensors"
+        pins[dataset] = {"name": name, "sha256": sha256_of(weights)}
+    return pins

@@ -1,0 +1,175 @@
+"""Digits and a voice -> a sound and its picture."""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from zoo.checkpoint import Checkpoint
+from zoo.entry import AUDIO_GENERATION
+from zoo.generate import library
+from zoo.generate.inputs import InputError, number, one_of, quoted, seed_of, whole, words
+from zoo.generate.library import Source, source_of
+
+MAX_DIGITS = 8
+"""Digits spoken at once."""
+PAUSE = 0.12
+"""Seconds of silence between two digits."""
+FADE = 0.008
+"""Seconds over which a clip's ends are faded, so that they do not click."""
+PROGRESS_PAUSE = 0.05
+"""Seconds at least between two reports of progress."""
+SPEAKERS = {"spoken_digits": ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")}
+"""Names of the speakers of a data set, in the order of its speaker numbers."""
+SPECTROGRAM_SIZE = (800, 260)
+"""Width and height of a spectrogram in pixels."""
+_MAGMA = "000004 180f3d 440f76 721f81 9e2f7f cd4071 f1605d fd9668 feca8d fcfdbf"
+"""Ten stops of matplotlib's "magma" (S. van der Walt and N. Smith, CC0): even steps to the eye, also in grey."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """waveform float32 (t,) in [-1, 1] at `sample_rate`, its picture, and where it came from."""
+
+    waveform: np.ndarray
+    sample_rate: int
+    spectrogram: Image.Image
+    source: Source
+
+
+def speakers(model: str) -> list[str]:
+    """Voices of an audio checkpoint; numbered where its data set does not name them. Loads nothing."""
+    config = library.config_of(model, AUDIO_GENERATION).get("config")
+    count = config.get("num_speakers", 0) if isinstance(config, dict) else 0
+    count = count if type(count) is int and 0 <= count <= 1000 else 0
+    names = SPEAKERS.get(str(library.recipe_of(model).get("dataset")), ())
+    return [names[i] if i < len(names) else f"speaker {i + 1}" for i in range(count)]
+
+
+def speak(
+    model: str = "wavenet.spoken-digits",
+    digits: str = "7",
+    *,
+    speaker: str = "jackson",
+    temperature: float = 0.9,
+    seed: int = 0,
+) -> Iterator[float | Sound]:
+    """Say up to eight digits, made side by side and joined by short pauses.
+
+    Yields the share that is done (0 to 1), at most every 50 ms, and the Sound at the end. `temperature` 0.1 to 2.
+    Raises InputError before anything is loaded.
+    """
+    text = "".join(unicodedata.normalize("NFKC", words("the digits", digits, longest=64)).split())
+    if not text:
+        raise InputError("there are no digits to say; type up to eight, such as 42")
+    if not all(c in "0123456789" for c in text):
+        raise InputError(f"the digits are {quoted(digits)}; only 0 to 9 can be said")
+    if len(text) > MAX_DIGITS:
+        raise InputError(f"there are {len(text)} digits; at most {MAX_DIGITS} are said at once")
+    voice = one_of("the speaker", speaker, voices := speakers(model))
+    temperature = number("the temperature", temperature, 0.1, 2.0)
+    seed = seed_of(seed)
+    labels = library.labels_of(model)
+    for digit in text:
+        if digit not in labels:
+            raise InputError(f"{model} has not learnt to say {digit}; it says {', '.join(labels)}")
+    codes = np.array([labels.index(digit) for digit in text], np.int64)
+    return _speak(library.get(model, AUDIO_GENERATION), model, codes, voices.index(voice), temperature, seed)
+
+
+def _speak(
+    found: Checkpoint, name: str, codes: np.ndarray, voice: int, temperature: float, seed: int
+) -> Iterator[float | Sound]:
+    from zoo.generate.digits import saying
+
+    shown = time.monotonic()
+    yield 0.0
+    steps = saying(found.model, codes, np.full(len(codes), voice, np.int64), seed=seed, temperature=temperature)
+    while True:
+        try:
+            share = next(steps)
+        except StopIteration as end:
+            clips: list[np.ndarray] = end.value
+            break
+        if time.monotonic() - shown >= PROGRESS_PAUSE:
+            shown = time.monotonic()
+            yield float(share)
+    rate = int(found.model.sample_rate)
+    waveform = join(clips, rate)
+    yield Sound(waveform, rate, spectrogram(waveform, rate), source_of(found, name, seed))
+
+
+def join(clips: list[np.ndarray], sample_rate: int) -> np.ndarray:
+    """Clips float32 (t,) one after the other, faded at their ends, with short silences between: float32 (t,)."""
+    pause = np.zeros(round(PAUSE * sample_rate), np.float32)
+    pieces: list[np.ndarray] = []
+    for clip in clips:
+        size = min(round(FADE * sample_rate), len(clip) // 2)
+        ramp = np.linspace(0, 1, size, endpoint=False, dtype=np.float32)
+        faded = clip.astype(np.float32)
+        faded[:size] *= ramp
+        faded[len(faded) - size :] *= ramp[::-1]
+        pieces += [faded, pause]
+    joined: np.ndarray = np.concatenate(pieces[:-1])
+    return joined
+
+
+@cache
+def _colours() -> np.ndarray:
+    """256 colours from dark to bright, uint8 (256, 3)."""
+    stops = np.array([list(bytes.fromhex(stop)) for stop in _MAGMA.split()], np.float64)
+    at = np.linspace(0, len(stops) - 1, 256)
+    channels = [np.interp(at, np.arange(len(stops)), stops[:, c]) for c in range(3)]
+    return np.stack(channels, axis=1).round().astype(np.uint8)
+
+
+def spectrogram(waveform: np.ndarray, sample_rate: int) -> Image.Image:
+    """waveform (t,) in [-1, 1] -> its log-mel spectrogram, 800 x 260: time to the right, pitch upwards, 70 dB deep.
+
+    Raises InputError when there is no sound, or it holds values that are not finite.
+    """
+    waveform = checked(waveform, sample_rate)
+    window_length = 2 ** round(np.log2(0.032 * sample_rate))  # 256 at 8 kHz
+    hop = max(window_length // 8, -(-len(waveform) // 1600))  # two frames a pixel at most
+    padded = np.pad(waveform.astype(np.float64), window_length // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, window_length)[::hop]
+    power = np.abs(np.fft.rfft(frames * np.hanning(window_length), axis=1)) ** 2
+    levels = 10 * np.log10(power @ _mel_filters(window_length, sample_rate) + 1e-12)  # (frames, mels)
+    shades = ((levels - levels.max()) / 70 + 1).clip(0, 1)[:, ::-1].T
+    if levels.max() < -60:  # silence
+        shades = np.zeros_like(shades)
+    image = Image.fromarray((shades * 255).astype(np.uint8)).resize(SPECTROGRAM_SIZE, Image.Resampling.BICUBIC)
+    return Image.fromarray(_colours()[np.asarray(image)])
+
+
+def checked(waveform: Any, sample_rate: int) -> np.ndarray:
+    waveform = np.asarray(waveform)
+    if waveform.ndim != 1 or not np.issubdtype(waveform.dtype, np.floating):
+        raise InputError(f"a sound is a row of fractions from -1 to 1, not {waveform.dtype} of shape {waveform.shape}")
+    if len(waveform) == 0:
+        raise InputError("the sound has no samples (0 seconds)")
+    if not np.isfinite(waveform).all():
+        raise InputError("the sound holds values that are no numbers (NaN or infinite)")
+    whole("the sample rate", sample_rate, 1_000, 192_000)
+    return waveform
+
+
+def _mel_filters(window_length: int, sample_rate: int, bands: int = 80) -> np.ndarray:
+    """Triangles even on the mel scale (O'Shaughnessy, 1987), from 60 Hz to half the rate or 8 kHz: (bins, bands)."""
+
+    def mel(hertz: np.ndarray | float) -> Any:
+        return 2595 * np.log10(1 + np.asarray(hertz) / 700)
+
+    bins = mel(np.arange(window_length // 2 + 1) * (sample_rate / window_length))[:, None]
+    edges = np.linspace(mel(60.0), mel(min(sample_rate / 2, 8000.0)), bands + 2)
+    # No triangle is narrower than two bins: low bands of a short window would otherwise catch none.
+    width = np.maximum(edges[1] - edges[0], np.diff(bins[:, 0], append=bins[-1] * 2 - bins[-2]))[:, None]
+    filters: np.ndarray = (1 - np.abs(bins - edges[1:-1]) / width).clip(0)
+    return filters

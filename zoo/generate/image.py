@@ -1,0 +1,234 @@
+"""A class and a seed -> pictures; a walk and a map through a latent space; a drawing -> what a model makes of it."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from zoo.entry import IMAGE_AUTOENCODING, IMAGE_GENERATION
+from zoo.generate import library
+from zoo.generate.drawing import ink_of, like_clothes, like_digits
+from zoo.generate.inputs import InputError, number, one_of, seed_of, whole
+from zoo.generate.library import Source, source_of
+from zoo.generate.sheet import grid
+from zoo.noise import Noise
+
+MAX_COUNT = 100
+"""Pictures of one sheet."""
+SHEET_WIDTH = 640
+"""Pixels, about, of a sheet: every pixel of a picture becomes a square of whole pixels."""
+ENLARGED = 8
+"""How many pixels wide each pixel is in a picture on its own."""
+FRAME_MS = 70
+"""Milliseconds that a frame of an animation stays."""
+_ANIMATION_SIZE = 336
+"""Pixels a side, about, of an animation."""
+MAX_ANIMATIONS = 64
+"""Animations that stay on disk; the oldest goes first."""
+_writing = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures one by one (enlarged), on one sheet, and the label of each ("" where there is none)."""
+
+    images: list[Image.Image]
+    sheet: Image.Image
+    labels: list[str]
+    source: Source
+
+
+def class_names(model: str) -> list[str]:
+    """The classes that an image checkpoint can be asked for; none when it takes no class. Loads nothing."""
+    values = library.config_of(model)
+    count = values.get("config", {}).get("num_classes", 0) if isinstance(values.get("config"), dict) else 0
+    labels = library.labels_of(model)
+    if type(count) is not int or not 0 <= count <= 1000:
+        return []
+    return [labels[i] if i < len(labels) else str(i) for i in range(count)]
+
+
+def draw(
+    model: str = "dcgan.mnist", label: str | None = None, *, count: int = 16, seed: int = 0, truncation: float = 1.0
+) -> Pictures:
+    """Draw `count` (1 to 100) pictures of the class `label`, or of all classes in turn.
+
+    `truncation` (0.1 to 2) scales the noise: below 1 pictures are more typical and less varied. The first pictures
+    of a seed are the same whatever the count. Raises InputError before anything is loaded.
+    """
+    count = whole("the number of pictures", count, 1, MAX_COUNT)
+    truncation = number("the truncation", truncation, 0.1, 2.0)
+    seed = seed_of(seed)
+    library.config_of(model, IMAGE_GENERATION)
+    names = class_names(model)
+    if label is not None and not names:
+        raise InputError(f"{model} does not draw by class; leave the class out")
+    classes: list[int] | None = None
+    if names:
+        classes = [i % len(names) for i in range(count)]
+        if label is not None:
+            classes = [names.index(one_of("the class", label, names))] * count
+    columns = math.ceil(math.sqrt(count))
+    return draw_classes(model, classes, count, seed=seed, truncation=truncation, columns=columns)
+
+
+def draw_classes(
+    model: str, classes: Sequence[int] | None, count: int, *, seed: int, truncation: float = 1.0, columns: int
+) -> Pictures:
+    """Draw `count` pictures of these class numbers (None for a model without classes), all checked before."""
+    found = library.get(model, IMAGE_GENERATION)
+    latents = Noise(seed).normal_array(count, found.model.latent_dim) * np.float32(truncation)
+    labels = None if classes is None else np.asarray(classes, np.int64)
+    images = generate(found.model, latents, labels)
+    names = class_names(model)
+    return Pictures(
+        [_enlarge(image, ENLARGED) for image in images],
+        sheet_of(images, columns),
+        [""] * count if classes is None else [names[i] for i in classes],
+        source_of(found, model, seed),
+    )
+
+
+def generate(model: Any, latents: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+    """latents float32 (n, latent_dim), labels int64 (n,) -> images uint8 (n, h, w), or (n, h, w, 3) in colour.
+
+    The one place where pictures meet torch: an exported graph's session can stand where the model stands.
+    """
+    import torch
+
+    from zoo.generate.sheet import to_bytes
+    from zoo.runtime import threads
+
+    with torch.inference_mode(), threads(1):
+        found = model.generate(torch.from_numpy(latents), None if labels is None else torch.from_numpy(labels))
+        return to_bytes(found)
+
+
+def sheet_of(images: np.ndarray, columns: int, *, gap: int = 1) -> Image.Image:
+    """images uint8 (n, h, w[, 3]) -> a sheet on black, about 640 pixels wide, each pixel a square."""
+    scale = max(1, round(SHEET_WIDTH / (columns * (images.shape[2] + gap))))
+    return grid(images, columns, scale=scale, gap=gap, paper=0)
+
+
+def _enlarge(image: np.ndarray, scale: int) -> Image.Image:
+    return grid(image[None], 1, scale=scale)
+
+
+def interpolate(
+    model: str = "vae.mnist", *, seed: int = 0, waypoints: int = 4, frames: int = 48
+) -> tuple[Path, Image.Image, Source]:
+    """Walk from picture to picture and back to the first: an endless animation (WEBP), a strip of stills, the source.
+
+    `waypoints` 2 to 8 pictures are passed on `frames` 8 to 96 frames, on great circles between their latents (White,
+    "Sampling generative networks", 2016), so that all on the way is as likely. Raises InputError before loading.
+    """
+    waypoints = whole("the number of waypoints", waypoints, 2, 8)
+    frames = whole("the number of frames", frames, 8, 96)
+    seed = seed_of(seed)
+    library.config_of(model, IMAGE_AUTOENCODING)
+    found = library.get(model, IMAGE_AUTOENCODING)
+    source = source_of(found, model, seed)
+    ends = Noise(seed).normal_array(waypoints, found.model.latent_dim)
+    at = np.arange(frames) * (waypoints / frames)
+    leg, share = at.astype(int), at - at.astype(int)
+    latents = spherical(ends[leg], ends[(leg + 1) % waypoints], share)
+    images = generate(found.model, latents)
+    stills = np.linspace(0, frames, 8, endpoint=False).round().astype(int)
+    key = hashlib.sha256(repr((found.sha256, seed, waypoints, frames)).encode()).hexdigest()[:16]
+    return _animation(images, f"{key}.webp"), sheet_of(images[stills], len(stills), gap=0), source
+
+
+def spherical(start: np.ndarray, end: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Points at `share` (n,) of the way from start to end (n, d), on the great circle of their directions."""
+    size = np.linalg.norm(start, axis=1) * np.linalg.norm(end, axis=1)
+    angle = np.arccos(((start * end).sum(1) / np.maximum(size, 1e-12)).clip(-1, 1)).clip(1e-4, np.pi - 1e-4)
+    first, second = np.sin((1 - share) * angle) / np.sin(angle), np.sin(share * angle) / np.sin(angle)
+    found: np.ndarray = (first[:, None] * start + second[:, None] * end).astype(np.float32)
+    return found
+
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="zoo-animations-")  # removed when the process ends
+
+
+def _animation(images: np.ndarray, name: str) -> Path:
+    """Write an endless animation; the same one is written once."""
+    folder = Path(_folder().name)
+    path = folder / name
+    with _writing:
+        if not path.exists():
+            scale = max(1, round(_ANIMATION_SIZE / images.shape[2]))
+            size = (images.shape[2] * scale, images.shape[1] * scale)
+            stills = [Image.fromarray(image).resize(size, Image.Resampling.NEAREST) for image in images]
+            # Without loss: 48 frames of MNIST take 27 KB; a GIF of the same takes 365 KB, smoothed frames 80 KB and up.
+            options: dict[str, Any] = {"duration": FRAME_MS, "loop": 0, "lossless": True, "method": 2}
+            stills[0].save(path, save_all=True, append_images=stills[1:], **options)
+            old = sorted(folder.iterdir(), key=lambda file: file.stat().st_mtime)
+            for file in old[:-MAX_ANIMATIONS]:
+                file.unlink()
+    return path
+
+
+def reconstruct(model: str = "vae.mnist", picture: Image.Image | np.ndarray | None = None) -> Pictures:
+    """Show a VAE a drawing, dark on light or light on dark, of any size: what it saw, and what it makes of that.
+
+    The drawing is sized and centred as the model's training pictures were; the code is the posterior's mean. Raises
+    InputError for an empty drawing, before anything is loaded.
+    """
+    if picture is None:
+        raise InputError("there is no drawing; draw something first")
+    library.config_of(model, IMAGE_AUTOENCODING)
+    ink = ink_of(picture)
+    clothes = library.recipe_of(model).get("dataset") == "fashion_mnist"
+    found = library.get(model, IMAGE_AUTOENCODING)
+    config = found.model.config
+    seen = (like_clothes if clothes else like_digits)(ink, config.image_size)
+    images = np.repeat(seen[None, None], config.channels, axis=1).astype(np.float32) * 2 - 1
+    made = generate(found.model, encode(found.model, images))
+    shown = np.broadcast_to((seen * 255).round().astype(np.uint8)[None, ..., *([None] * (made.ndim - 3))], made.shape)
+    both = np.concatenate([shown, made])
+    labels = ["seen", "reconstruction"]
+    return Pictures([_enlarge(i, ENLARGED) for i in both], sheet_of(both, 2), labels, source_of(found, model))
+
+
+def encode(model: Any, images: np.ndarray) -> np.ndarray:
+    """images float32 (n, c, h, w) in [-1, 1] -> the posterior's means, float32 (n, latent_dim)."""
+    import torch
+
+    from zoo.runtime import threads
+
+    with torch.inference_mode(), threads(1):
+        mean: np.ndarray = model.encode(torch.from_numpy(images))[0].numpy()
+    return mean
+
+
+def latent_grid(model: str = "vae.mnist", *, seed: int = 0, size: int = 12) -> Pictures:
+    """A map: `size` x `size` (2 to 20) pictures from a plane through latent space, in directions that `seed` chooses.
+
+    Steps are even in probability (the inverse of the Gaussian's cumulative distribution), and the plane is scaled
+    so that its points lie as far from the centre as samples do. Raises InputError before anything is loaded.
+    """
+    size = whole("the size of the map", size, 2, 20)
+    seed = seed_of(seed)
+    library.config_of(model, IMAGE_AUTOENCODING)
+    found = library.get(model, IMAGE_AUTOENCODING)
+    dimensions = found.model.latent_dim
+    axes, _ = np.linalg.qr(Noise(seed).normal_array(dimensions, min(2, dimensions)).astype(np.float64))
+    steps = np.array([NormalDist().inv_cdf((i + 0.5) / size) for i in range(size)])
+    y, x = np.meshgrid(steps, steps, indexing="ij")
+    points = np.stack([x, y], axis=-1).reshape(-1, 2)[:, : axes.shape[1]] * math.sqrt(dimensions / axes.shape[1])
+    images = generate(found.model, (points @ axes.T).astype(np.float32))
+    singles = [_enlarge(image, ENLARGED) for image in images]
+    return Pictures(singles, sheet_of(images, size, gap=0), [""] * len(images), source_of(found, model, seed))

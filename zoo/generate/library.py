@@ -1,0 +1,334 @@
+"""The checkpoints that can be used here: what there is, read without torch, and each loaded once when first wanted."""
+
+from __future__ import annotations
+
+import ast
+import logging
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from zoo import entry, hub, registry
+from zoo.checkpoint import Checkpoint, CheckpointError, load, read_header, read_json
+from zoo.config import suggestion
+from zoo.generate.inputs import InputError, quoted, words
+
+__all__ = [
+    "DEFAULTS",
+    "InputError",
+    "Source",
+    "add",
+    "choices",
+    "config_of",
+    "figure_of",
+    "get",
+    "labels_of",
+    "licence_of",
+    "recipe_of",
+    "source_of",
+    "table",
+    "tasks_of",
+]
+
+DEFAULTS = {
+    entry.TEXT_GENERATION: "gpt.shakespeare",
+    entry.IMAGE_GENERATION: "dcgan.mnist",
+    entry.IMAGE_AUTOENCODING: "vae.mnist",
+    entry.AUDIO_GENERATION: "wavenet.spoken-digits",
+}
+"""What a task uses unless something else is chosen; it stands first among the choices."""
+MAX_LOADED = 12
+MAX_LOADED_BYTES = 1 << 30
+"""Checkpoints, and bytes of their weights, that stay in memory; the least recently used goes first."""
+MAX_ADDED = 32
+"""Checkpoints that `add` keeps among the choices; the oldest goes first."""
+
+_log = logging.getLogger("zoo.generate")
+_lock = threading.Lock()  # guards the three tables below, and is never held while a checkpoint loads
+_loaded: OrderedDict[Path, tuple[Checkpoint, int]] = OrderedDict()
+_loading: dict[Path, threading.Lock] = {}
+_added: OrderedDict[str, Path] = OrderedDict()
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a result came from. `figure` is the headline figure in words, `sha256` that of the weights."""
+
+    name: str
+    sha256: str
+    seed: int | None
+    figure: str
+    licence: str
+
+    def line(self) -> str:
+        """One quiet line, such as "dcgan.mnist · seed 7 · judge agreement 98.9 % · Apache-2.0 · weights 1a2b3c4d"."""
+        parts = (
+            self.name,
+            "" if self.seed is None else f"seed {self.seed}",
+            self.figure,
+            self.licence,
+            f"weights {self.sha256[:8]}",
+        )
+        return " · ".join(part for part in parts if part)
+
+
+def source_of(found: Checkpoint, name: str, seed: int | None = None) -> Source:
+    """The source of something that checkpoint `found`, chosen as `name`, made from `seed`."""
+    return Source(name, found.sha256, seed, figure_of(found.metrics), licence_of(found.recipe))
+
+
+def figure_of(metrics: dict[str, Any]) -> str:
+    """The headline figure of metrics.json in words: "judge agreement 98.9 %", "loss 1.52 nats a character", or ""."""
+    figures = metrics.get("figures")
+    first = figures[0] if isinstance(figures, list) and figures else None
+    if not isinstance(first, dict) or not isinstance(first.get("name"), str):
+        return ""
+    value, unit = first.get("value"), first.get("unit", "")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    name = first["name"][:60]
+    if unit == "share":
+        return f"{name} {100 * value:.1f} %"
+    amount = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{name} {amount} {str(unit)[:40]}".rstrip()
+
+
+def licence_of(recipe: dict[str, Any]) -> str:
+    """The licence of the weights as it is commonly written: "Apache-2.0", "CC-BY-SA-4.0"; "" when none is stated."""
+    stated = recipe.get("licence_weights")
+    if not isinstance(stated, str):
+        return ""
+    parts = stated[:40].split("-")
+    return "-".join(part.upper() if part in ("cc", "by", "sa", "nc", "mit") else part.capitalize() for part in parts)
+
+
+@cache
+def tasks_of(model: str) -> tuple[str, ...]:
+    """Tasks of the model's ENTRY, read from its source text: importing the file would import torch.
+
+    An ENTRY that is not written out plainly is imported after all. Raises ValueError for an unknown model.
+    """
+    path = next(Path(registry.__file__).parent.glob(f"models/{registry.modality(model)}/{model}.py"))
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)):
+            continue
+        if not any(isinstance(target, ast.Name) and target.id == "ENTRY" for target in node.targets):
+            continue
+        for keyword in node.value.keywords:
+            if keyword.arg == "tasks" and isinstance(keyword.value, ast.Tuple):
+                given = [e.id for e in keyword.value.elts if isinstance(e, ast.Name)]
+                found = tuple(str(getattr(entry, name, "")) for name in given)
+                if len(found) == len(keyword.value.elts) and all(task in entry.TASKS for task in found):
+                    return found
+    return registry.entry(model).tasks
+
+
+def _folders() -> dict[str, Path]:
+    """Every choice and its folder: the bundled checkpoints, then the added ones."""
+    bundled = {path.parent.name: path.parent for path in sorted(hub.PRETRAINED.glob("*/config.json"))}
+    with _lock:
+        return bundled | {name: folder for name, folder in _added.items() if name not in bundled}
+
+
+def _configs() -> Iterator[tuple[str, Path, dict[str, Any]]]:
+    """Name, folder and config.json of every choice whose model this zoo has. Imports no model."""
+    for name, folder in _folders().items():
+        try:
+            values = read_json(folder / "config.json")
+        except CheckpointError as error:
+            _log.warning("%s is left out: %s", name, error)
+            continue
+        if values.get("model") in registry.names():
+            yield name, folder, values
+
+
+def choices(task: str) -> list[str]:
+    """Names of the checkpoints that do `task`, its default first. Reads config.json only; torch is not imported."""
+    names = [name for name, _, values in _configs() if task in tasks_of(values["model"])]
+    return sorted(names, key=lambda name: name != DEFAULTS.get(task))
+
+
+def _chosen(name: str, task: str | None = None) -> tuple[str, Path]:
+    """The choice `name` and its folder. Raises InputError naming what exists when there is none, or not for `task`."""
+    text = words("the model", name, longest=400).strip()
+    if text not in _folders() and ("/" in text or os.path.isdir(text)):
+        text = add(text)
+    folder = _folders().get(text)
+    if folder is not None:
+        if task is None:
+            return text, folder
+        model = _read(text, folder / "config.json").get("model")
+        if model in registry.names() and task in tasks_of(model):
+            return text, folder
+    known = choices(task) if task else list(_folders())
+    if not known:
+        raise InputError(f"no checkpoint{f' for {task}' if task else ''} is installed; load one in the Models tab")
+    wanted = f" for {task}" if folder is not None else ""
+    raise InputError(f"no checkpoint{wanted} is named {quoted(text)}{suggestion(text[:60], known)}")
+
+
+def config_of(name: str, task: str | None = None) -> dict[str, Any]:
+    """config.json of a choice that does `task`, unvalidated; torch is not imported. Raises InputError."""
+    text, folder = _chosen(name, task)
+    return _read(text, folder / "config.json")
+
+
+def labels_of(name: str, task: str | None = None) -> list[str]:
+    """Class names of a choice, in the order of its class numbers. Raises InputError."""
+    labels = config_of(name, task).get("labels")
+    return [label for label in labels if isinstance(label, str)] if isinstance(labels, list) else []
+
+
+def recipe_of(name: str, task: str | None = None) -> dict[str, Any]:
+    """recipe.json of a choice, or {} when it has none. Raises InputError."""
+    text, folder = _chosen(name, task)
+    path = folder / "recipe.json"
+    return _read(text, path) if path.is_file() else {}
+
+
+def _read(name: str, path: Path) -> dict[str, Any]:
+    try:
+        return read_json(path)
+    except CheckpointError as error:
+        raise InputError(f"{name} cannot be used: its {path.name} is damaged") from error
+
+
+def get(name: str, task: str | None = None) -> Checkpoint:
+    """The checkpoint of a choice, for `task` if given; loaded when first asked for, by one thread, then kept.
+
+    A bundled name is looked for as `zoo.hub.resolve` does. Raises InputError for a name that is no choice, and for
+    a checkpoint that cannot be loaded.
+    """
+    text, folder = _chosen(name, task)
+    with _lock:
+        added = text in _added
+    if not added and os.environ.get("ZOO_NAMESPACE"):
+        folder = _resolved(text)
+    return _load(folder, text)
+
+
+@cache
+def _resolved(name: str) -> Path:
+    """Where a bundled name leads when a namespace on the Hub stands before it; asked once a process."""
+    try:
+        return hub.resolve(name)
+    except (ValueError, OSError) as error:
+        raise InputError(str(error)) from error
+
+
+def _load(folder: Path, name: str) -> Checkpoint:
+    with _lock:
+        if folder in _loaded:
+            _loaded.move_to_end(folder)
+            return _loaded[folder][0]
+        one_at_a_time = _loading.setdefault(folder, threading.Lock())
+    with one_at_a_time:
+        with _lock:
+            if folder in _loaded:
+                return _loaded[folder][0]
+        try:
+            found = load(folder)
+        except (CheckpointError, OSError) as error:
+            raise InputError(f"{name} cannot be used: {error}") from error
+        size = sum(tensor.numel() * tensor.element_size() for tensor in found.model.state_dict().values())
+        with _lock:
+            _loaded[folder] = (found, size)
+            _loading.pop(folder, None)
+            while len(_loaded) > 1 and (
+                len(_loaded) > MAX_LOADED or sum(bytes_ for _, bytes_ in _loaded.values()) > MAX_LOADED_BYTES
+            ):
+                _loaded.popitem(last=False)
+    return found
+
+
+def add(name_or_repo_or_folder: str) -> str:
+    """Load any zoo checkpoint (a Hub id "user/repo[@revision]", or a local folder) and offer it among the choices.
+
+    Returns its name there. Raises InputError saying what was wrong with the name or with what it led to. On a
+    Space, where strangers ask, local folders are not read.
+    """
+    given = words("the checkpoint", name_or_repo_or_folder, longest=400).strip()
+    if not given:
+        raise InputError("name a checkpoint: a Hub id such as user/name or user/name@revision, or a local folder")
+    if given in _folders():
+        get(given)
+        return given
+    if os.environ.get("SPACE_ID") and (os.path.exists(os.path.expanduser(given)) or given[:1] in "/.~\\"):
+        raise InputError(f"{quoted(given)} is a local path; here only a Hub id such as user/name can be loaded")
+    try:
+        found = hub.locate(given)
+    except (ValueError, OSError) as error:  # HubError is one of them
+        raise InputError(str(error)) from error
+    folder = found.folder.resolve()
+    loaded = _load(folder, given)
+    with _lock:
+        for name, known in _added.items():
+            if known == folder:
+                return name
+    name = given if found.origin in ("hub", "cache") else loaded.name
+    taken = _folders()
+    number, free = 2, name
+    while free in taken:
+        free, number = f"{name} ({number})", number + 1
+    with _lock:
+        _added[free] = folder
+        while len(_added) > MAX_ADDED:
+            _added.popitem(last=False)
+    return free
+
+
+def table() -> list[dict[str, Any]]:
+    """A row a checkpoint: name, task, parameters, megabytes, figure, licence, data, card (Markdown). No torch.
+
+    `parameters` are as recipe.json says (or counted in the weights' header), `megabytes` the size of the weights.
+    """
+    from zoo.data.source import INFOS
+
+    rows = []
+    for name, folder, values in _configs():
+        weights = folder / "model.safetensors"
+        try:
+            recipe, metrics = (
+                read_json(path) if path.is_file() else {} for path in (folder / "recipe.json", folder / "metrics.json")
+            )
+            size = weights.stat().st_size
+            parameters = recipe.get("parameters")
+            if type(parameters) is not int:
+                parameters = sum(_count(shape) for _, shape in read_header(weights).values())
+        except (CheckpointError, OSError) as error:
+            _log.warning("%s is left out: %s", name, error)
+            continue
+        dataset = recipe.get("dataset")
+        rows.append(
+            {
+                "name": name,
+                "task": tasks_of(values["model"])[-1],  # the more special one
+                "parameters": parameters,
+                "megabytes": size / 1e6,
+                "figure": figure_of(metrics),
+                "licence": licence_of(recipe),
+                "data": INFOS[dataset].title if dataset in INFOS else str(dataset or "")[:60],
+                "card": _card(folder / "README.md"),
+            }
+        )
+    return rows
+
+
+def _count(shape: tuple[int, ...]) -> int:
+    count = 1
+    for size in shape:
+        count *= size
+    return count
+
+
+def _card(path: Path) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read(100_000)
+    except OSError:
+        return ""
