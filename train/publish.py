@@ -72,8 +72,7 @@ def publish(run: Run, folder: Path, *, changes: list[str], measure: bool) -> Pat
         stored = checkpoint.load(temporary).model  # samples come from the weights as stored
         sheet(run.course.name, stored, temporary / "samples" / "sheet", run.tokenizer, run.train_data)
     if measure:
-        from zoo import card, verify
+        from zoo import figures
 
-        checkpoint.write_json(folder / "metrics.json", {"figures": verify.measure_folder(folder)})
-        card.write(folder)
+        figures.state(folder)
     return folder

@@ -182,7 +182,8 @@ def _image_generation(subject: Subject, data: Any, budget: Budget, poll: Poll) -
     ]  # fmt: skip
     if subject.model.num_classes:
         agreement = Figure(
-            "judge agreement", share, "share", "higher", "generated", budget.pictures, 0.002, judge.name, judge.sha256
+            "judge agreement", share, "share", "higher", "generated", budget.pictures,
+            max(0.002, 1.5 / budget.pictures), judge.name, judge.sha256,
         )
         found.insert(0, agreement)
     return found
@@ -289,7 +290,8 @@ def _audio_generation(subject: Subject, data: Any, budget: Budget, poll: Poll) -
         ) / len(data)
         found.append(
             Figure(
-                "judge agreement", agreed / budget.clips, "share", "higher", "generated", budget.clips, 0.02,
+                "judge agreement", agreed / budget.clips, "share", "higher", "generated", budget.clips,
+                max(0.02, 1.5 / budget.clips),
                 judge.name, judge.sha256, real, "temperature 0.9; floor: the judge's accuracy on the real test clips",
             )
         )  # fmt: skip

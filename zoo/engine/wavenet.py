@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 
 class WaveNetSampler:
@@ -22,6 +23,7 @@ class WaveNetSampler:
             return np.ascontiguousarray(tensor.detach().cpu().float().numpy())
 
         config = model.config
+        self.controller = ThreadpoolController()
         self.levels, self.frame_size, self.dilations = config.levels, config.frame_size, config.dilations
         channels = self.channels = config.channels
         self.embedding = array(model.embed.weight)
@@ -73,28 +75,29 @@ class WaveNetSampler:
         inverse = np.float32(1 / temperature)
         for frame in range(frames):
             biases = [np.ascontiguousarray(rows[:, frame, i]) for i in range(layers)]
-            for offset in range(self.frame_size):
-                time = frame * self.frame_size + offset
-                x = self.embedding[previous]
-                for i, dilation, history, pair, old, new, taps, residual, slot in stack:
-                    kept = history[time % dilation]
-                    old[:] = kept
-                    new[:] = x
-                    kept[:] = x
-                    np.dot(pair, taps, out=gates)
-                    np.add(gates, biases[i], out=gates)
-                    np.tanh(gates, out=gates)
-                    np.add(gate, 1.0, out=gate)
-                    np.multiply(filters, gate, out=slot)
-                    if i + 1 < layers:
-                        np.dot(slot, residual, out=step)
-                        x = x + step
-                skip = np.maximum(active @ self.skip + self.skip_bias, 0)
-                logits = (
-                    np.maximum(skip @ self.hidden + self.hidden_bias, 0) @ self.output + self.output_bias
-                ) * inverse
-                previous = _draw(logits, uniforms[:, time])
-                codes[:, offset] = previous
+            with self.controller.limit(limits=1, user_api="blas"):  # products this small lose by a second thread
+                for offset in range(self.frame_size):
+                    time = frame * self.frame_size + offset
+                    x = self.embedding[previous]
+                    for i, dilation, history, pair, old, new, taps, residual, slot in stack:
+                        kept = history[time % dilation]
+                        old[:] = kept
+                        new[:] = x
+                        kept[:] = x
+                        np.dot(pair, taps, out=gates)
+                        np.add(gates, biases[i], out=gates)
+                        np.tanh(gates, out=gates)
+                        np.add(gate, 1.0, out=gate)
+                        np.multiply(filters, gate, out=slot)
+                        if i + 1 < layers:
+                            np.dot(slot, residual, out=step)
+                            x = x + step
+                    skip = np.maximum(active @ self.skip + self.skip_bias, 0)
+                    logits = (
+                        np.maximum(skip @ self.hidden + self.hidden_bias, 0) @ self.output + self.output_bias
+                    ) * inverse
+                    previous = _draw(logits, uniforms[:, time])
+                    codes[:, offset] = previous
             yield codes.copy()
 
 
