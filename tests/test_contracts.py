@@ -1,0 +1,284 @@
+"""What every model keeps, over the registry: a new model is tested here with nothing added."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from train.recipe import Recipe, course
+from zoo import checkpoint, entry, registry
+from zoo.config import from_dict, to_dict
+from zoo.data.source import INFOS
+from zoo.data.tokenizer import train_characters
+from zoo.entry import Entry, Part
+from zoo.generate.sheet import write_sheet
+from zoo.noise import Noise
+
+NAMES = registry.names()
+PROTOCOLS = {
+    entry.IMAGE_GENERATION: entry.GeneratesImages,
+    entry.IMAGE_AUTOENCODING: entry.AutoencodesImages,
+    entry.IMAGE_CLASSIFICATION: entry.Classifies,
+    entry.TEXT_GENERATION: entry.GeneratesText,
+    entry.AUDIO_GENERATION: entry.GeneratesAudio,
+    entry.AUDIO_CLASSIFICATION: entry.Classifies,
+}
+ROOT = Path(__file__).parent.parent
+
+
+def tiny(name: str) -> Any:
+    """The smallest instance, in evaluation mode, the same each time."""
+    found = registry.entry(name)
+    torch.manual_seed(0)
+    return found.model(found.tiny).eval()
+
+
+def labels_of(model: Any) -> tuple[str, ...]:
+    return tuple(map(str, range(getattr(model.config, "num_classes", 0))))
+
+
+def outputs_of(part: Part, inputs: dict[str, torch.Tensor]) -> tuple[torch.Tensor, ...]:
+    with torch.no_grad():
+        found = part.module.eval()(**inputs)
+    return found if isinstance(found, tuple) else (found,)
+
+
+def doubled(part: Part) -> dict[str, torch.Tensor]:
+    """The example inputs with every axis that may vary twice as long."""
+    inputs = dict(part.inputs)
+    for name, tensor in inputs.items():
+        for axis in part.dynamic.get(name, {}):
+            inputs[name] = torch.cat([inputs[name], inputs[name]], dim=axis)
+        assert inputs[name].shape != tensor.shape, f"no axis of {name} may vary, not even the batch"
+    return inputs
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_entry_says_what_the_model_is_in_both_languages(name: str) -> None:
+    found = registry.entry(name)
+    assert isinstance(found, Entry)
+    assert found.title and found.paper.startswith("https://")
+    assert found.tasks and set(found.tasks) <= set(entry.TASKS) and len(set(found.tasks)) == len(found.tasks)
+    assert found.summary.isascii() and found.summary.endswith(".") and "\n" not in found.summary
+    assert any("\u4e00" <= c <= "\u9fff" for c in found.summary_zh) and found.summary_zh.endswith("。")
+    assert issubclass(found.model, torch.nn.Module) and isinstance(found.tiny, found.config)
+    assert (ROOT / "zoo" / "models" / registry.modality(name) / f"{name}.py").is_file()
+    assert (sys.modules[found.model.__module__].__doc__ or "").strip(), "the module says what it is"
+
+
+def test_every_task_has_a_protocol() -> None:
+    assert PROTOCOLS.keys() == entry.TASKS.keys()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_tiny_model_is_below_a_million_parameters_and_keeps_its_config(name: str) -> None:
+    model = tiny(name)
+    assert 0 < checkpoint.count_parameters(model) < 1_000_000
+    assert model.config == registry.entry(name).tiny
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_config_is_frozen_and_survives_json(name: str) -> None:
+    found = registry.entry(name)
+    assert dataclasses.is_dataclass(found.config)
+    for config in (found.tiny, *(recipe.config for recipe in course(name).presets.values())):
+        assert from_dict(found.config, json.loads(json.dumps(to_dict(config)))) == config
+    first = dataclasses.fields(found.config)[0].name
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(found.tiny, first, getattr(found.tiny, first))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_unknown_field_of_a_config_is_refused_with_a_suggestion(name: str) -> None:
+    found = registry.entry(name)
+    first = dataclasses.fields(found.config)[0].name
+    with pytest.raises(ValueError, match=f"has no field '{first}x'; perhaps you meant '{first}'"):
+        from_dict(found.config, {**to_dict(found.tiny), f"{first}x": 1})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_field_of_another_type_or_beyond_its_bounds_is_refused_by_name(name: str) -> None:
+    found = registry.entry(name)
+    for field in dataclasses.fields(found.config):
+        with pytest.raises(ValueError, match=rf"{found.config.__name__}\.{field.name}"):
+            from_dict(found.config, {**to_dict(found.tiny), field.name: {"an": "object"}})
+        for key, step in (("low", -1), ("high", 1)):
+            if key in field.metadata:
+                beyond = type(field.default if not isinstance(field.default, tuple) else 0)(field.metadata[key] + step)
+                value = [beyond] if isinstance(field.default, tuple) else beyond
+                with pytest.raises(ValueError, match=rf"{found.config.__name__}\.{field.name}"):
+                    from_dict(found.config, {**to_dict(found.tiny), field.name: value})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_satisfies_the_protocols_of_its_tasks(name: str) -> None:
+    model = tiny(name)
+    assert isinstance(model, entry.Inspectable)
+    assert isinstance(model, entry.Trainable) or callable(getattr(model, "discriminator", None))
+    for task in registry.entry(name).tasks:
+        assert isinstance(model, PROTOCOLS[task]), task
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_task_returns_has_the_promised_shape_and_range(name: str) -> None:
+    model, tasks = tiny(name), registry.entry(name).tasks
+    noise = Noise(1)
+    with torch.no_grad():
+        if entry.IMAGE_GENERATION in tasks:
+            labels = torch.arange(6) % model.num_classes if model.num_classes else None
+            images = model.generate(5 * noise.normal(6, model.latent_dim), labels)
+            assert images.ndim == 4 and len(images) == 6 and images.dtype == torch.float32
+            assert images.abs().max() <= 1
+        if entry.IMAGE_AUTOENCODING in tasks:
+            mean, log_variance = model.encode(images)
+            assert mean.shape == log_variance.shape == (6, model.latent_dim)
+            weights, kl = model.log_weights(images.sign(), noise, 3)
+            assert weights.shape == (3, 6) and kl.shape == (6,) and (kl >= 0).all()
+        if entry.TEXT_GENERATION in tasks:
+            ids = torch.from_numpy(noise.integers_array(model.vocab_size, 2, 6))
+            logits, state = model.step(ids, model.start(2))
+            assert logits.shape == (2, 6, model.vocab_size)
+            again, _ = model.step(ids[:, :1], state)
+            assert again.shape == (2, 1, model.vocab_size)
+        if entry.AUDIO_GENERATION in tasks:
+            who = {"digit": torch.tensor([0, 1]), "speaker": torch.tensor([1, 0])}
+            condition = model.condition({**who, "duration": torch.tensor([0.3, 0.4]), "frames": torch.tensor(5)})
+            assert condition.shape[:2] == (2, 5) and condition.isfinite().all()
+        if {entry.IMAGE_CLASSIFICATION, entry.AUDIO_CLASSIFICATION} & set(tasks):
+            inputs = noise.uniform(3, 1, 28, 28) if entry.IMAGE_CLASSIFICATION in tasks else noise.uniform(3, 4000)
+            assert model(inputs * 2 - 1).shape == (3, model.config.num_classes)
+            features = model.features(inputs * 2 - 1)
+            assert features.ndim == 2 and len(features) == 3
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_parts_run_on_their_examples_and_their_axes_vary_as_they_say(name: str) -> None:
+    parts = tiny(name).parts()
+    assert parts and len({part.name for part in parts}) == len(parts)
+    for part in parts:
+        before, after = outputs_of(part, part.inputs), outputs_of(part, doubled(part))
+        assert len(before) == len(after) == len(part.outputs)
+        assert set(part.dynamic) <= {*part.inputs, *part.outputs}
+        for output, small, large in zip(part.outputs, before, after, strict=True):
+            expected = [n * (1 + (axis in part.dynamic.get(output, {}))) for axis, n in enumerate(small.shape)]
+            assert list(large.shape) == expected, f"{part.name}: {output}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_parts_are_exported_whole_with_their_axes_free(name: str) -> None:
+    """The exported graph, made from one size, gives the module's own numbers at another."""
+    for part in tiny(name).parts():
+        inputs = doubled(part)
+        assert all(len(tensor) > 1 for tensor in inputs.values()), "a batch of one would be taken for a constant"
+        axes = {key: dict.fromkeys(part.dynamic.get(key, {}), torch.export.Dim.AUTO) for key in inputs}
+        with torch.no_grad():
+            exported = torch.export.export(part.module.eval(), (), inputs, dynamic_shapes=axes).module()
+            noise = Noise(2)
+            other = {
+                key: torch.cat([value, value[:1]])
+                + (noise.normal(len(value) + 1, *value.shape[1:]) if value.is_floating_point() else 0)
+                for key, value in inputs.items()
+            }
+            found = exported(**other)
+        found = found if isinstance(found, tuple) else (found,)
+        for ours, theirs in zip(outputs_of(part, other), found, strict=True):
+            torch.testing.assert_close(theirs, ours, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_inference_draws_nothing_at_random_and_gives_the_same_twice(name: str, tmp_path: Path) -> None:
+    """Everything random comes from zoo.noise: a seed gives the same bytes, and torch's generator is untouched."""
+    model = tiny(name)
+    tokenizer = None
+    if entry.TEXT_GENERATION in registry.entry(name).tasks:
+        size = model.vocab_size
+        tokenizer = train_characters(["\n" + "".join(map(chr, range(97, 97 + size - 2)))])
+        assert tokenizer.get_vocab_size() == size
+    before = torch.get_rng_state()
+    for sheet in ("first", "second"):
+        write_sheet(name, model, tmp_path / sheet, tokenizer, () if tokenizer else labels_of(model))
+    for part in model.parts():
+        for once, twice in zip(outputs_of(part, part.inputs), outputs_of(part, part.inputs), strict=True):
+            assert torch.equal(once, twice)
+    assert torch.equal(before, torch.get_rng_state())
+    first, second = (sorted(tmp_path.glob(f"{sheet}.*")) for sheet in ("first", "second"))
+    assert [path.suffix for path in first] == [path.suffix for path in second]
+    assert all(a.read_bytes() == b.read_bytes() for a, b in zip(first, second, strict=True))
+    judges = {entry.IMAGE_CLASSIFICATION, entry.AUDIO_CLASSIFICATION}
+    assert first or judges & set(registry.entry(name).tasks), "what generates has a sheet of samples"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_another_seed_gives_another_sample(name: str) -> None:
+    model = tiny(name)
+    if entry.IMAGE_GENERATION in registry.entry(name).tasks:
+        labels = torch.zeros(2, dtype=torch.int64) if model.num_classes else None
+        with torch.no_grad():
+            one, other = (model.generate(Noise(seed).normal(2, model.latent_dim), labels) for seed in (7, 8))
+        assert not torch.equal(one, other) and not torch.equal(one[0], one[1])
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("dtype", "apart"), [("float32", 0.0), ("float16", 1e-2)])
+def test_a_checkpoint_gives_the_weights_back(name: str, dtype: str, apart: float, tmp_path: Path) -> None:
+    model = tiny(name)
+    checkpoint.save(tmp_path, model, name, "tiny", labels=labels_of(model), dtype=dtype)
+    found = checkpoint.load(tmp_path)
+    assert (found.name, found.model_name, found.preset) == (f"{name}.tiny", name, "tiny")
+    assert found.labels == labels_of(model)
+    assert found.model.config == model.config and not found.model.training
+    ours, theirs = model.state_dict(), found.model.state_dict()
+    assert ours.keys() == theirs.keys()
+    for key, tensor in ours.items():
+        assert theirs[key].dtype == tensor.dtype
+        assert (theirs[key] - tensor).abs().le(apart * tensor.abs().clamp_min(0.1)).all(), key
+    if not apart:
+        for before, after in zip(model.parts(), found.model.parts(), strict=True):
+            for one, two in zip(outputs_of(before, before.inputs), outputs_of(after, before.inputs), strict=True):
+                assert torch.equal(one, two)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_has_a_recipe_file_whose_presets_are_valid(name: str) -> None:
+    path = ROOT / "train" / registry.modality(name) / f"{name}.py"
+    assert path.is_file(), f"{path.relative_to(ROOT)} is where its recipe belongs"
+    presets = course(name).presets
+    assert "tiny" in presets
+    for preset, recipe in presets.items():
+        assert isinstance(recipe, Recipe) and isinstance(recipe.config, registry.entry(name).config), preset
+        assert preset == preset.lower() and "." not in preset and "_" not in preset
+        assert recipe.dataset in INFOS
+        assert callable(recipe.algorithm.prepare)
+        scales = [recipe.learning_rate_scale(step) for step in range(0, recipe.steps, max(1, recipe.steps // 50))]
+        assert min(scales) >= 0 and max(scales) <= 1 and scales[-1] <= scales[len(scales) // 2]
+        with torch.device("meta"):
+            parameters = checkpoint.count_parameters(registry.entry(name).model(recipe.config))
+        assert parameters <= checkpoint.MAX_PARAMETERS
+    small = presets["tiny"]
+    assert small.sample and small.steps <= 50 and small.config == registry.entry(name).tiny
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipes_metric_is_one_that_its_tasks_measure(name: str) -> None:
+    """The names come from measuring the tiny model on the bundled sample, as a run does on its validation split."""
+    from zoo import verify
+    from zoo.data.load import load
+
+    recipe = course(name).presets["tiny"]
+    training: Any = load(recipe.dataset, "train", recipe.config, sample=True)
+    tokenizer = getattr(training, "tokenizer", None)
+    data = load(recipe.dataset, "validation", recipe.config, sample=True, tokenizer=tokenizer)
+    model = course(name).build(recipe, training).eval()
+    subject = verify.Subject(name, model, recipe.dataset, tokenizer, sample=True)
+    budget = dataclasses.replace(verify.TRAINING, rows=20, pictures=100)
+    figures = {figure.name: figure for figure in verify.measure(subject, data, budget)}
+    assert recipe.metric in figures
+    assert figures[recipe.metric].better == recipe.better
+    assert all(np.isfinite(figure.value) and figure.tolerance >= 0 for figure in figures.values())

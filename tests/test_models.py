@@ -1,0 +1,423 @@
+"""The mathematics of each model, against the library or the formula that it imitates."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torchaudio
+from torch import Tensor
+from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
+from torch.nn import functional as F
+
+from zoo import losses
+from zoo.engine.wavenet import WaveNetSampler
+from zoo.models.audio import mel_resnet, wavenet
+from zoo.models.image import dcgan, resnet, vae
+from zoo.models.text import gpt
+from zoo.noise import Noise
+
+TINY_GPT = gpt.GPTConfig(vocab_size=32, context_length=24, num_layers=3, num_heads=4, embedding_dim=32)
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)
+
+
+def shaken(model: Any) -> Any:
+    """The model in evaluation mode with every parameter and statistic random, so that no term hides behind a zero."""
+    noise = Noise(11)
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            if tensor.is_floating_point():
+                drawn = noise.normal(*tensor.shape)
+                tensor.add_(0.3 * drawn.abs() if "var" in name else 0.1 * drawn)
+    return model.eval().requires_grad_(False)
+
+
+# Losses
+
+
+def test_the_gaussian_kl_is_torch_distributions() -> None:
+    mean, log_variance = torch.randn(5, 7), torch.randn(5, 7)
+    expected = kl_divergence(Normal(mean, (0.5 * log_variance).exp()), Normal(0.0, 1.0)).sum(1)
+    torch.testing.assert_close(losses.gaussian_kl(mean, log_variance), expected)
+
+
+def test_the_adversarial_losses_are_binary_cross_entropies() -> None:
+    real, fake = torch.randn(9) * 5, torch.randn(9) * 5
+    ones, zeros = torch.ones(9), torch.zeros(9)
+    expected = F.binary_cross_entropy_with_logits(real, ones) + F.binary_cross_entropy_with_logits(fake, zeros)
+    torch.testing.assert_close(losses.discriminator_loss(real, fake), expected)
+    torch.testing.assert_close(losses.non_saturating_loss(fake), F.binary_cross_entropy_with_logits(fake, ones))
+
+
+# VAE
+
+
+def test_the_vae_bound_is_the_one_of_torch_distributions() -> None:
+    model = shaken(vae.VAE(vae.ENTRY.tiny))
+    images = vae.binarise(Noise(1).uniform(6, 1, 28, 28) * 2 - 1, Noise(2))
+    weights, kl = model.log_weights(images, Noise(3), samples=4)
+    mean, log_variance = model.encode(images)
+    posterior = Independent(Normal(mean, (0.5 * log_variance).exp()), 1)
+    torch.testing.assert_close(kl, kl_divergence(posterior, Independent(Normal(torch.zeros(6, 4), 1.0), 1)))
+    noise = Noise(3)
+    noise.uniform(*images.shape)  # what binarising takes, although these pixels are binary already
+    epsilon = noise.normal(24, 4).view(4, 6, 4)
+    latents = mean + (0.5 * log_variance).exp() * epsilon
+    pixels = (images + 1) / 2
+    for sample, z in zip(weights, latents, strict=True):
+        likelihood = Independent(Bernoulli(logits=model.decoder(z)), 3).log_prob(pixels)
+        prior = Independent(Normal(torch.zeros_like(z), 1.0), 1).log_prob(z)
+        torch.testing.assert_close(sample, likelihood + prior - posterior.log_prob(z), rtol=1e-5, atol=1e-3)
+
+
+def test_the_vae_loss_is_the_negative_bound_on_freshly_binarised_pixels() -> None:
+    model = shaken(vae.VAE(vae.ENTRY.tiny))
+    images = Noise(1).uniform(5, 1, 28, 28) * 2 - 1
+    found = model.loss({"image": images}, Noise(7))
+    noise = Noise(7)
+    mean, log_variance = model.encode(vae.binarise(images, noise))
+    epsilon = noise.normal(5, 4)
+    latents = mean + (0.5 * log_variance).exp() * epsilon
+    sampled_kl = 0.5 * (latents.square() - epsilon.square() - log_variance).sum(-1)  # log q(z|x) - log p(z)
+    weights, kl = model.log_weights(images, Noise(7), samples=1)
+    torch.testing.assert_close(found["loss"], (kl - (weights[0] + sampled_kl)).mean())  # the exact KL in its place
+    torch.testing.assert_close(found["loss"], found["reconstruction"] + found["kl"])
+
+
+def log_likelihood(log_weights: Tensor) -> Tensor:
+    """Log importance weights (samples, n) -> the bound on log p(x), (n,): IWAE, equation 8."""
+    return log_weights.logsumexp(0) - math.log(len(log_weights))
+
+
+def test_importance_weights_give_the_likelihood_that_quadrature_gives() -> None:
+    """With one latent dimension, p(x) is an integral over a line, which a fine grid gives exactly."""
+    model = shaken(vae.VAE(replace(vae.ENTRY.tiny, latent_dim=1, image_size=8)))
+    images = vae.binarise(Noise(1).uniform(4, 1, 8, 8) * 2 - 1, Noise(2))
+    z = torch.linspace(-8, 8, 4001)[:, None]
+    likelihood = Independent(Bernoulli(logits=model.decoder(z)[:, None].expand(-1, 4, -1, -1, -1)), 3)
+    joint = likelihood.log_prob((images + 1) / 2) + Normal(0.0, 1.0).log_prob(z)
+    truth = (joint.double() + math.log(16 / 4000)).logsumexp(0).float()
+    weights, _ = model.log_weights(images, Noise(3), samples=5000)
+    torch.testing.assert_close(log_likelihood(weights), truth, atol=0.03, rtol=0)
+    assert (weights.mean(0) < truth).all(), "the evidence bound lies below"
+    assert joint.std(0).min() > 0.1, "a code that says nothing would prove nothing"
+
+
+def test_the_vae_likelihood_bound_meets_the_truth_when_the_code_says_nothing() -> None:
+    """With a decoder that ignores z, p(x) is a product of Bernoullis whatever the encoder does."""
+    model = shaken(vae.VAE(vae.ENTRY.tiny))
+    model.decoder.layers[0].weight.zero_()
+    images = vae.binarise(Noise(1).uniform(4, 1, 28, 28) * 2 - 1, Noise(2))
+    logits = model.decoder(torch.zeros(1, 4))
+    truth = Independent(Bernoulli(logits=logits.expand(4, -1, -1, -1)), 3).log_prob((images + 1) / 2)
+    mean, log_variance = torch.zeros(4, 4), torch.full((4, 4), 0.4)
+    model.encode = lambda images: (mean, log_variance)
+    weights, _ = model.log_weights(images, Noise(3), samples=4000)
+    torch.testing.assert_close(log_likelihood(weights), truth, atol=0.08, rtol=0)
+
+
+def test_binarised_pixels_have_the_pictures_means() -> None:
+    image = torch.linspace(-1, 1, 28 * 28).view(1, 1, 28, 28)
+    drawn = vae.binarise(image.expand(3000, -1, -1, -1), Noise(5))
+    assert set(drawn.unique().tolist()) == {-1.0, 1.0}
+    assert (drawn.mean(0) - image[0]).abs().max() < 5 / math.sqrt(3000)
+    assert (drawn[:, 0, 0, 0] == -1).all() and (drawn[:, 0, -1, -1] == 1).all()
+
+
+def test_the_vae_generates_expectations_and_takes_no_labels() -> None:
+    model = shaken(vae.VAE(vae.ENTRY.tiny))
+    latents = Noise(1).normal(3, 4)
+    torch.testing.assert_close((model.generate(latents) + 1) / 2, Bernoulli(logits=model.decoder(latents)).mean)
+    with pytest.raises(ValueError, match="give no labels"):
+        model.generate(latents, torch.zeros(3, dtype=torch.int64))
+
+
+# DCGAN
+
+
+@pytest.mark.parametrize(
+    "config", [dcgan.ENTRY.tiny, replace(dcgan.ENTRY.tiny, num_classes=0, channels=3, image_size=64)]
+)
+def test_dcgan_makes_pictures_of_its_size_and_range_and_scores_them(config: dcgan.DCGANConfig) -> None:
+    model = dcgan.DCGAN(config)
+    labels = torch.arange(5) if config.num_classes else None
+    images = model.generate(10 * Noise(1).normal(5, config.latent_dim), labels)
+    assert images.shape == (5, config.channels, config.image_size, config.image_size)
+    assert images.abs().max() <= 1
+    assert model.discriminator()(images, labels).shape == (5,)
+
+
+def test_dcgan_starts_from_the_papers_weights() -> None:
+    model = dcgan.DCGAN(dcgan.DCGANConfig())
+    for module in (*model.modules(), *model.discriminator().modules()):
+        if isinstance(module, torch.nn.Conv2d | torch.nn.ConvTranspose2d) and module.weight.numel() > 5000:
+            assert abs(float(module.weight.std()) - 0.02) < 0.002
+
+
+def test_the_class_reaches_both_of_dcgans_networks() -> None:
+    model = shaken(dcgan.DCGAN(dcgan.ENTRY.tiny))
+    adversary = shaken(model.discriminator())
+    latents = Noise(1).normal(1, model.latent_dim)
+    zero, one = torch.tensor([0]), torch.tensor([1])
+    picture = model.generate(latents, zero)
+    assert not torch.allclose(picture, model.generate(latents, one))
+    embedding, features = adversary.embed.weight, adversary.layers(picture).flatten(1)
+    difference = adversary(picture, one) - adversary(picture, zero)
+    torch.testing.assert_close(difference, ((embedding[1] - embedding[0]) * features).sum(1))  # the projection's term
+    for network, argument in ((model, latents), (adversary, picture)):
+        with pytest.raises(ValueError, match="labels are missing"):
+            network(argument)
+
+
+def test_dcgan_refuses_a_size_that_it_cannot_double_up_to() -> None:
+    with pytest.raises(ValueError, match="image_size is 28; allowed are multiples of 8"):
+        dcgan.DCGANConfig(image_size=28)
+
+
+# The picture judge
+
+
+def test_resnet_logits_are_its_head_on_its_features_at_any_size() -> None:
+    model = shaken(resnet.ResNet(resnet.ENTRY.tiny))
+    for size in (28, 32):
+        images = torch.randn(3, 1, size, size)
+        assert model.features(images).shape == (3, model.feature_dim)
+        torch.testing.assert_close(model(images), model.head(model.features(images)))
+
+
+def test_resnet_judges_each_picture_by_itself() -> None:
+    model, images = shaken(resnet.ResNet(resnet.ENTRY.tiny)), torch.randn(4, 1, 28, 28)
+    torch.testing.assert_close(model(images)[2:3], model(images[2:3]), rtol=1e-5, atol=1e-5)
+
+
+def test_shifts_move_pictures_whole_within_their_bound() -> None:
+    images = torch.full((200, 1, 9, 9), -1.0)
+    images[:, 0, 4, 4] = 1.0
+    moved = resnet.shift(images, 2, Noise(1))
+    rows, columns = (moved[:, 0] == 1).nonzero()[:, 1], (moved[:, 0] == 1).nonzero()[:, 2]
+    assert len(rows) == 200 and set(rows.tolist()) == set(columns.tolist()) == {2, 3, 4, 5, 6}
+    assert (moved.flatten(1).sum(1) == images.flatten(1).sum(1)).all()
+    assert torch.equal(resnet.shift(images, 0, Noise(1)), images)
+
+
+# The judge of speech
+
+
+def test_the_mel_spectrogram_is_torchaudios() -> None:
+    config = mel_resnet.MelResNetConfig()
+    model = mel_resnet.MelResNet(config)
+    length = config.frames * config.hop_length
+    waveforms = torch.randn(2, length)
+    waveforms = waveforms / waveforms.abs().amax(1, keepdim=True)
+    rate, window = config.sample_rate, config.window_length
+    oracle = torchaudio.transforms.MelSpectrogram(
+        rate, window, window, config.hop_length, f_min=40.0, n_mels=config.num_mels
+    )
+    energies = torch.exp(model.spectrogram(waveforms)[:, 0] * 5) - 1e-4
+    torch.testing.assert_close(energies, oracle(waveforms)[:, :, : config.frames], rtol=1e-3, atol=1e-4)
+
+
+def test_loudness_and_silence_around_a_clip_do_not_count() -> None:
+    model = shaken(mel_resnet.MelResNet(mel_resnet.ENTRY.tiny))
+    clip = torch.randn(1, 1000)
+    torch.testing.assert_close(model(clip), model(0.01 * clip), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(model(clip), model(F.pad(clip, (300, 300))))
+    assert model(torch.zeros(1, 10)).isfinite().all()
+    assert model(torch.randn(1, 90_000)).shape == (1, 10)
+
+
+def test_training_masks_at_most_the_stated_width() -> None:
+    model = mel_resnet.MelResNet(mel_resnet.MelResNetConfig(max_mask=4))
+    pictures = torch.randn(300, 1, 40, 100)
+    for axis, other in ((2, 3), (3, 2)):
+        changed = (model._mask(pictures, Noise(1), axis=axis) != pictures).all(dim=other)[:, 0]
+        assert changed.sum(1).max() == 4 and changed.sum(1).min() == 0
+
+
+# GPT
+
+
+def gpt2_of(model: gpt.GPT) -> Any:
+    """transformers' GPT-2 with the same weights."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    c = model.config
+    oracle = GPT2LMHeadModel(
+        GPT2Config(
+            vocab_size=c.vocab_size, n_positions=c.context_length, n_embd=c.embedding_dim, n_layer=c.num_layers,
+            n_head=c.num_heads, activation_function="gelu_new", layer_norm_epsilon=1e-5, bos_token_id=0, eos_token_id=0,
+        )
+    )  # fmt: skip
+    names = {"wte": model.tokens, "wpe": model.positions, "ln_f": model.norm}
+    state = {f"transformer.{a}.{k}": v for a, b in names.items() for k, v in b.state_dict().items()}
+    for i, block in enumerate(model.blocks):
+        for norm, ours in (("ln_1", block.norm1), ("ln_2", block.norm2)):
+            state |= {f"transformer.h.{i}.{norm}.{k}": v for k, v in ours.state_dict().items()}
+        linear = {
+            "attn.c_attn": block.attention.qkv, "attn.c_proj": block.attention.proj,
+            "mlp.c_fc": block.fc, "mlp.c_proj": block.proj,
+        }  # fmt: skip
+        for name, ours in linear.items():  # its Conv1D keeps the transpose
+            state[f"transformer.h.{i}.{name}.weight"] = ours.weight.T
+            state[f"transformer.h.{i}.{name}.bias"] = ours.bias
+    state["lm_head.weight"] = model.tokens.weight
+    oracle.load_state_dict({name: tensor.contiguous() for name, tensor in state.items()}, strict=True)
+    return oracle.eval()
+
+
+def test_gpt_equals_transformers_gpt2_with_the_same_weights() -> None:
+    model = shaken(gpt.GPT(TINY_GPT))
+    ids = torch.from_numpy(Noise(1).integers_array(32, 3, 24))
+    with torch.no_grad():
+        expected = gpt2_of(model)(ids).logits
+    torch.testing.assert_close(model(ids), expected, rtol=0, atol=1e-5)
+
+
+def test_gpts_cached_steps_equal_the_full_forward() -> None:
+    model = shaken(gpt.GPT(TINY_GPT))
+    ids = torch.from_numpy(Noise(2).integers_array(32, 2, 24))
+    full, state, pieces = model(ids), model.start(2), []
+    for chunk in ids.split((1, 5, 1, 9, 8), dim=1):
+        logits, state = model.step(chunk, state)
+        pieces.append(logits)
+    torch.testing.assert_close(torch.cat(pieces, dim=1), full, rtol=0, atol=1e-5)
+    assert all(kept.shape == (2, 4, 24, 8) for kept in state)
+
+
+def test_gpt_ignores_the_future() -> None:
+    model = shaken(gpt.GPT(TINY_GPT))
+    ids = torch.from_numpy(Noise(3).integers_array(32, 1, 20))
+    changed = ids.clone()
+    changed[:, 12:] = (changed[:, 12:] + 1) % 32
+    before, after = model(ids), model(changed)
+    torch.testing.assert_close(before[:, :12], after[:, :12], rtol=0, atol=1e-6)
+    assert not torch.allclose(before[:, 12], after[:, 12])
+
+
+def test_gpt_refuses_more_tokens_than_it_sees() -> None:
+    model = gpt.GPT(TINY_GPT)
+    with pytest.raises(ValueError, match="25 tokens do not fit; this model sees at most 24"):
+        model(torch.zeros(1, 25, dtype=torch.int64))
+    _, state = model.step(torch.zeros(1, 24, dtype=torch.int64), model.start(1))
+    with pytest.raises(ValueError, match="25 tokens do not fit"):
+        model.step(torch.zeros(1, 1, dtype=torch.int64), state)
+
+
+def test_gpts_loss_leaves_ignored_targets_out_and_starts_near_the_uniform_guess() -> None:
+    model = gpt.GPT(TINY_GPT)
+    ids = torch.from_numpy(Noise(4).integers_array(32, 4, 24))
+    targets = ids.roll(-1, 1)
+    assert abs(float(model.loss({"ids": ids, "targets": targets}, Noise(0))["loss"]) - math.log(32)) < 0.1
+    half = targets.clone()
+    half[:, :12] = losses.IGNORED
+    expected = F.cross_entropy(model(ids)[:, 12:].flatten(0, 1), targets[:, 12:].flatten())
+    torch.testing.assert_close(model.loss({"ids": ids, "targets": half}, Noise(0))["loss"], expected)
+
+
+# WaveNet
+
+
+@pytest.mark.parametrize("levels", [16, 256])
+def test_mu_law_is_torchaudios(levels: int) -> None:
+    waveform = torch.cat([torch.linspace(-1, 1, 4001), torch.zeros(1)])
+    codes = wavenet.mu_law_encode(waveform, levels)
+    assert torch.equal(codes, torchaudio.transforms.MuLawEncoding(levels)(waveform))
+    every = torch.arange(levels)
+    torch.testing.assert_close(
+        wavenet.mu_law_decode(every, levels), torchaudio.transforms.MuLawDecoding(levels)(every), rtol=1e-5, atol=1e-7
+    )
+    assert torch.equal(wavenet.mu_law_encode(wavenet.mu_law_decode(every, levels), levels), every)
+
+
+def speaker(frames: int) -> tuple[wavenet.WaveNet, Tensor]:
+    """A tiny WaveNet and the conditioning of two clips."""
+    model = shaken(wavenet.WaveNet(replace(wavenet.ENTRY.tiny, dilations=(1, 2, 4, 8), frame_size=10)))
+    with torch.no_grad():
+        model.embed.weight.mul_(3)
+        model.head[3].weight.mul_(20)
+    batch = {"digit": torch.tensor([3, 7]), "speaker": torch.tensor([0, 5]), "duration": torch.tensor([0.02, 0.03])}
+    return model, model.condition({**batch, "frames": torch.tensor(frames)})
+
+
+def test_wavenet_output_ignores_the_present_and_the_future() -> None:
+    model, condition = speaker(6)
+    codes = torch.from_numpy(Noise(1).integers_array(32, 2, 60))
+    changed = codes.clone()
+    changed[:, 30:] = (changed[:, 30:] + 7) % 32
+    before, after = model(codes, condition), model(changed, condition)
+    torch.testing.assert_close(before[:, :31], after[:, :31], rtol=0, atol=1e-6)  # logits at 30 tell the sample at 30
+    assert not torch.allclose(before[:, 31], after[:, 31])
+
+
+def test_wavenet_sees_exactly_its_receptive_field() -> None:
+    model, condition = speaker(6)
+    codes = torch.from_numpy(Noise(2).integers_array(32, 2, 60))
+    at, before = 50, model(codes, condition)
+    for distance, seen in ((model.receptive_field, True), (model.receptive_field + 1, False)):
+        changed = codes.clone()
+        changed[:, at - distance] = (changed[:, at - distance] + 9) % 32
+        same = torch.allclose(before[:, at], model(changed, condition)[:, at], rtol=0, atol=1e-6)
+        assert same != seen, f"a sample {distance} before"
+
+
+def test_who_speaks_what_and_when_reaches_the_conditioning() -> None:
+    model, condition = speaker(4)
+    base = {"digit": torch.tensor([3]), "speaker": torch.tensor([0]), "duration": torch.tensor([0.02])}
+    for key, other in (("digit", 4), ("speaker", 1), ("duration", 0.2)):
+        changed = {**base, key: torch.tensor([other], dtype=base[key].dtype), "frames": torch.tensor(4)}
+        assert not torch.allclose(model.condition(changed), condition[:1], atol=1e-4), key
+    assert not torch.allclose(condition[:, 0], condition[:, 1], atol=1e-4), "frames must differ in time"
+
+
+def test_wavenets_likelihood_counts_only_samples_before_each_clips_end() -> None:
+    model, _ = speaker(6)
+    batch = {
+        "waveform": Noise(3).uniform(2, 60) * 2 - 1, "length": torch.tensor([25, 60]), "digit": torch.tensor([1, 2]),
+        "speaker": torch.tensor([1, 2]), "duration": torch.tensor([0.003, 0.0075]),
+    }  # fmt: skip
+    nats, counted = model.negative_log_likelihood(batch)
+    assert counted.sum(1).tolist() == [25, 60] and not nats[0, 25:].any()
+    codes = wavenet.mu_law_encode(batch["waveform"], 32)
+    logits = model(codes, model.condition({**batch, "frames": torch.tensor(6)}))
+    expected = -logits.log_softmax(2).gather(2, codes[..., None])[..., 0]
+    torch.testing.assert_close(nats[1], expected[1])
+    torch.testing.assert_close(model.loss(batch, Noise(0))["loss"], nats.sum() / 85)
+
+
+@pytest.mark.parametrize("temperature", [0.02, 1.0])
+def test_the_numpy_sampler_draws_what_the_torch_module_would(temperature: float) -> None:
+    """Each code is where the module's own cumulative distribution, given the codes before it, passes the uniform."""
+    model, condition = speaker(6)
+    uniforms = Noise(4).uniform_array(2, 60)
+    frames = list(WaveNetSampler(model).sample(condition.numpy(), uniforms, temperature))
+    assert [frame.shape for frame in frames] == [(2, 10)] * 6
+    codes = torch.from_numpy(np.concatenate(frames, axis=1))
+    logits = model(codes, condition).double() / temperature
+    cumulative = logits.softmax(2).cumsum(2)
+    drawn = (cumulative <= torch.from_numpy(uniforms).double()[..., None]).sum(2).clamp(max=31)
+    near = (cumulative - torch.from_numpy(uniforms).double()[..., None]).abs().amin(2) < 1e-4  # a tie within rounding
+    assert (drawn == codes)[~near].all() and near.float().mean() < 0.1
+    assert len(codes.unique()) > 3, "a sampler stuck on one code would prove nothing"
+    if temperature < 0.1:
+        decided = logits.softmax(2).amax(2) > 0.999
+        assert decided.float().mean() > 0.5
+        assert torch.equal(codes[decided], logits.argmax(2)[decided])
+
+
+def test_the_sampler_follows_the_distribution_it_is_given() -> None:
+    """The first sample of many clips has the frequencies of the module's first logits."""
+    model, condition = speaker(1)
+    clips = 4000
+    many = condition[:1].expand(clips, -1, -1).numpy()
+    first = next(WaveNetSampler(model).sample(many, Noise(5).uniform_array(clips, 10)))[:, 0]
+    expected = model(torch.zeros(1, 10, dtype=torch.int64), condition[:1])[0, 0].softmax(0).numpy()
+    found = np.bincount(first, minlength=32) / clips
+    assert np.abs(found - expected).max() < 4 * np.sqrt(0.25 / clips)

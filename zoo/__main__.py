@@ -1,0 +1,401 @@
+"""python -m zoo: see what is in the zoo, generate with it, measure it again, share it.
+
+NAME is a bundled checkpoint, a folder, or a Hub id such as user/repo or user/repo@revision.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import time
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from zoo import entry
+from zoo.config import suggestion
+
+if TYPE_CHECKING:
+    from zoo.figures import Comparison
+
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+DONE, DRIFTED, WRONG = 0, 1, 2
+"""Exit codes: done; a figure drifted or a table is stale; an error, said in words. Signals give 128 + n."""
+_OPTIONS = {
+    entry.IMAGE_GENERATION: ("label", "count", "seed", "truncation"),
+    entry.TEXT_GENERATION: (
+        "prompt", "max_new_tokens", "temperature", "top_k", "top_p", "repetition_penalty", "seed",
+    ),
+    "verse": ("form", "title", "author", "acrostic", "temperature", "top_k", "top_p", "seed"),
+    entry.AUDIO_GENERATION: ("digits", "speaker", "temperature", "seed"),
+}  # fmt: skip
+"""Options of `sample` by task; verse is text generation under a form."""
+_SUFFIX = {
+    entry.IMAGE_GENERATION: ".png",
+    entry.TEXT_GENERATION: ".txt",
+    "verse": ".txt",
+    entry.AUDIO_GENERATION: ".wav",
+}
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal asked the command to leave."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with errors of one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Leave with exit code 2."""
+        raise ValueError(f"{message} (try `{self.prog} --help`)")
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as aligned text; Chinese characters are two columns wide."""
+
+    def width(text: str) -> int:
+        return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(c + " " * (w - width(c)) for c, w in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from zoo import table
+
+    rows = table.rows()
+    if arguments.json:
+        print(json.dumps([{k: v for k, v in row.items() if k != "card"} for row in rows], ensure_ascii=False, indent=2))
+    elif not rows:
+        print("no checkpoint is bundled; `python -m train` makes one, `python -m zoo pull user/repo` fetches one")
+    else:
+        lines = [
+            (
+                r["name"],
+                r["task"],
+                f"{r['parameters']:,}",
+                f"{r['megabytes']:.1f} MB",
+                r["figure"],
+                r["licence"],
+                r["data"],
+            )
+            for r in rows
+        ]
+        print(_columns([("NAME", "TASK", "PARAMETERS", "SIZE", "FIGURE", "LICENCE", "DATA"), *lines]))
+    return DONE
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    from zoo import hub
+
+    path = hub.resolve(arguments.name) / "README.md"
+    if not path.is_file():
+        raise ValueError(f"{path.parent} has no card; `python -m zoo verify {arguments.name} --write` makes one")
+    card = path.read_text(encoding="utf-8", errors="replace")
+    if card.startswith("---\n"):
+        card = card.partition("\n---\n")[2].lstrip("\n")
+    print("".join(c for c in card if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs")), end="")
+    return DONE
+
+
+def _sample(arguments: argparse.Namespace) -> int:
+    from zoo.generate import library
+
+    name = library.add(arguments.name)
+    tasks = library.tasks_of(library.config_of(name)["model"])
+    task = next((task for task in tasks if task in _OPTIONS), None)
+    if task is None:
+        raise ValueError(f"{name} generates nothing: it does {', '.join(tasks)}")
+    kind = "verse" if task == entry.TEXT_GENERATION and _is_verse(name) else task
+    every = {option for options in _OPTIONS.values() for option in options}
+    given = {key: value for key, value in vars(arguments).items() if key in every}
+    for option in given:
+        if option not in _OPTIONS[kind]:
+            flags = ", ".join("--" + o.replace("_", "-") for o in _OPTIONS[kind])
+            raise ValueError(f"{name} takes no --{option.replace('_', '-')}; it takes {flags} and --out")
+    given.setdefault("seed", 0)
+    out = arguments.out
+    if out is None and kind in (entry.IMAGE_GENERATION, entry.AUDIO_GENERATION):
+        out = Path(f"{name.replace('/', '-').replace('@', '-')}-seed{given['seed']}{_SUFFIX[kind]}")
+    if out is not None and (out.suffix.lower() != _SUFFIX[kind] or not out.parent.is_dir()):
+        raise ValueError(f"--out is {str(out)!r}; {name} writes {_SUFFIX[kind]} files, into a folder that exists")
+    source = {entry.IMAGE_GENERATION: _draw, entry.AUDIO_GENERATION: _speak}.get(kind, _write)(name, kind, given, out)
+    print(source.line() + (f" · {out}" if out else ""), file=sys.stderr)
+    return DONE
+
+
+def _is_verse(name: str) -> bool:
+    from zoo.generate.text import is_verse
+
+    return is_verse(name)
+
+
+def _draw(name: str, kind: str, given: dict[str, Any], out: Path) -> Any:
+    from zoo.generate.image import draw
+
+    found = draw(name, **given)
+    found.sheet.save(out)
+    return found.source
+
+
+def _speak(name: str, kind: str, given: dict[str, Any], out: Path) -> Any:
+    import soundfile
+    from tqdm import tqdm
+
+    from zoo.generate.audio import Sound, speak
+
+    with tqdm(total=1.0, desc=name, disable=None, leave=False, bar_format="{desc}: {percentage:3.0f}%|{bar}|") as bar:
+        for found in speak(name, **given):
+            if isinstance(found, Sound):
+                soundfile.write(out, found.waveform, found.sample_rate)
+                return found.source
+            bar.update(found - bar.n)
+    raise ValueError(f"{name} said nothing")
+
+
+def _write(name: str, kind: str, given: dict[str, Any], out: Path | None) -> Any:
+    from zoo.generate import text
+
+    shown, found = "", None
+    for found in text.compose(name, **given) if kind == "verse" else text.write(name, **given):
+        if found.text.startswith(shown):  # streamed: print what is new
+            print(found.text[len(shown) :], end="", flush=True)
+            shown = found.text
+    if found is None:
+        raise ValueError(f"{name} wrote nothing")
+    print()
+    if out is not None:
+        out.write_text(found.text + "\n", encoding="utf-8")
+    return found.source
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from zoo import hub
+
+    if bool(arguments.names) == arguments.all:
+        raise ValueError("name the checkpoints to verify, or say --all (not both)")
+    names = arguments.names or sorted(path.parent.name for path in hub.PRETRAINED.glob("*/config.json"))
+    if not names:
+        raise ValueError(f"{hub.PRETRAINED} holds no checkpoint")
+    places = [(name, hub.locate(name)) for name in names]  # a wrong name is said before anything is measured
+    reports = []
+    for name, place in places:
+        if arguments.write and place.origin not in ("folder", "bundled"):
+            raise ValueError(f"{name} is a copy from the Hub; --write changes only a local folder")
+        begun = time.perf_counter()
+        compared = _measure(name, place.folder, arguments.quick, arguments.write)
+        report = {
+            "name": name,
+            "tier": "quick" if arguments.quick else "full",
+            "seconds": round(time.perf_counter() - begun, 1),
+            "ok": all(one.ok for one in compared),
+            "written": arguments.write,
+            "figures": [asdict(one) for one in compared],
+        }
+        reports.append(report)
+        if not arguments.json:
+            _print_report(report, compared)
+    if arguments.json:
+        print(json.dumps(reports, ensure_ascii=False, indent=2))
+    return DONE if all(report["ok"] for report in reports) else DRIFTED
+
+
+def _measure(name: str, folder: Path, quick: bool, write: bool) -> list[Comparison]:
+    from tqdm import tqdm
+
+    from zoo import figures
+
+    with tqdm(desc=f"measuring {name}", unit=" batches", disable=None, leave=False) as bar:
+
+        def poll() -> None:
+            bar.update()
+
+        if write:
+            return figures.state(folder, quick_only=quick, poll=poll)
+        return figures.measure_again(folder, quick=quick, poll=poll)
+
+
+def _print_report(report: dict[str, Any], compared: list[Comparison]) -> None:
+    from zoo.card import tolerance_text, value_text
+
+    def shown(value: float | None, unit: str) -> str:
+        return "none" if value is None else value_text(value, unit)
+
+    verdict = "written" if report["written"] else "ok" if report["ok"] else "DRIFTED"
+    print(f"{report['name']}: {verdict} ({report['tier']}, {report['seconds']:.1f} s)")
+    lines = [
+        (
+            "",
+            one.name,
+            shown(one.stated, one.unit),
+            shown(one.measured, one.unit),
+            tolerance_text(one.tolerance, one.unit),
+            "ok" if one.ok else f"DRIFT: {one.why}",
+        )
+        for one in compared
+    ]
+    if lines:
+        print(_columns([("", "FIGURE", "STATED", "MEASURED", "TOLERANCE", ""), *lines]))
+
+
+def _pin(arguments: argparse.Namespace) -> int:
+    from zoo import checkpoint, hub
+    from zoo.generate import library
+    from zoo.metrics import judges
+
+    place = hub.locate(arguments.name)
+    if place.origin != "bundled":
+        raise ValueError(f"{arguments.name} is not bundled; a judge must always be there, in zoo/pretrained")
+    model = checkpoint.describe(place.folder)[0]
+    if not {entry.IMAGE_CLASSIFICATION, entry.AUDIO_CLASSIFICATION} & set(library.tasks_of(model)):
+        raise ValueError(f"{arguments.name} is no classifier; it does {', '.join(library.tasks_of(model))}")
+    dataset = checkpoint.read_json(place.folder / "recipe.json").get("dataset")
+    if not isinstance(dataset, str):
+        raise ValueError(f"{place.folder}/recipe.json does not name the data set that it judges")
+    judge = judges.Judge(place.folder.name, checkpoint.sha256_of(place.folder / "model.safetensors"))
+    if judges.judge_of(dataset) == judge:
+        print(f"{judge.name} is the judge of {dataset} already (sha256 {judge.sha256[:12]})")
+        return DONE
+    judges.pin(dataset, judge)
+    print(f"{judge.name} (sha256 {judge.sha256[:12]}) judges {dataset} now; its figures want `verify --write`")
+    return DONE
+
+
+def _push(arguments: argparse.Namespace) -> int:
+    from zoo import hub
+
+    print(hub.push(arguments.name, arguments.to, private=arguments.private, tag=arguments.tag))
+    return DONE
+
+
+def _pull(arguments: argparse.Namespace) -> int:
+    from zoo import hub
+
+    print(hub.pull(arguments.repo))
+    return DONE
+
+
+def _table(arguments: argparse.Namespace) -> int:
+    from zoo import table
+
+    stale = table.renew(check=arguments.check)
+    for path in stale:
+        print(f"{path.name}: " + ("stale; `python -m zoo table` renews it" if arguments.check else "renewed"))
+    return DRIFTED if stale and arguments.check else DONE
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    found = Parser(
+        prog="python -m zoo",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    commands = found.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], what: str) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = commands.add_parser(name, help=what, description=what, allow_abbrev=False)
+        made.set_defaults(run=run)
+        return made
+
+    made = command("list", _list, "list the bundled checkpoints with their headline figures")
+    made.add_argument("--json", action="store_true", help="as JSON")
+    made = command("show", _show, "print the card of a checkpoint")
+    made.add_argument("name", metavar="NAME")
+    made = command("sample", _sample, "generate: text to the terminal, pictures to a PNG, sound to a WAV")
+    made.add_argument("name", metavar="NAME")
+    made.add_argument("--out", type=Path, metavar="FILE", help="where the result goes (.png, .wav or .txt)")
+    for option, kind, what in (
+        ("--seed", int, "the same seed gives the same result (default 0)"),
+        ("--temperature", float, "below 1 safer, above 1 wilder (text, audio)"),
+        ("--label", str, "class of the pictures; all classes in turn by default"),
+        ("--count", int, "how many pictures"),
+        ("--truncation", float, "scale of the noise: below 1 more typical, less varied pictures"),
+        ("--prompt", str, "text to write on from"),
+        ("--max-new-tokens", int, "how much to write"),
+        ("--top-k", int, "choose among the k likeliest tokens; 0 for all"),
+        ("--top-p", float, "choose among the likeliest tokens that reach this probability"),
+        ("--repetition-penalty", float, "above 1 repeats less"),
+        ("--form", str, "form of a poem, such as 五言绝句"),
+        ("--title", str, "title of a poem"),
+        ("--author", str, "author whose manner a poem takes"),
+        ("--acrostic", str, "first characters of a poem's lines"),
+        ("--digits", str, "digits to speak, such as 42"),
+        ("--speaker", str, "voice that speaks"),
+    ):
+        made.add_argument(option, type=kind, default=argparse.SUPPRESS, help=what)
+    made = command("verify", _verify, "measure every figure of a card again; exit code 1 when one drifted")
+    made.add_argument("names", nargs="*", metavar="NAME")
+    made.add_argument("--all", action="store_true", help="every bundled checkpoint")
+    made.add_argument(
+        "--quick", action="store_true", help="on the bundled sample, in seconds, against figures of its own"
+    )
+    made.add_argument("--json", action="store_true", help="as JSON")
+    made.add_argument(
+        "--write", action="store_true",
+        help="store what is measured in metrics.json (the quick figures too) and write the card anew",
+    )  # fmt: skip
+    made = command("pin", _pin, "make a bundled classifier the judge of its data set")
+    made.add_argument("name", metavar="NAME")
+    made = command("push", _push, "release a checkpoint on the Hub: one commit, one tag (set HF_TOKEN)")
+    made.add_argument("name", metavar="NAME")
+    made.add_argument("--to", required=True, metavar="USER/REPO", help="the repository")
+    made.add_argument("--private", action="store_true", help="a repository that only you can see")
+    made.add_argument("--tag", help="name of the release (default: the next of v1, v2, ...)")
+    made = command("pull", _pull, "fetch a checkpoint from the Hub, check it, and print its folder")
+    made.add_argument("repo", metavar="USER/REPO[@REVISION]")
+    made = command("table", _table, "renew the tables of models in the READMEs")
+    made.add_argument("--check", action="store_true", help="write nothing; exit code 1 when a table is stale")
+    found.set_defaults(commands=tuple(commands.choices))
+    return found
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise Stopped(number)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code (see DONE, DRIFTED, WRONG)."""
+    given = sys.argv[1:] if arguments is None else arguments
+    made = parser()
+    if not given:
+        made.print_help()
+        return WRONG
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    known = made.get_default("commands")
+    try:
+        if not given[0].startswith("-") and given[0] not in known:
+            raise ValueError(f"no command is named {given[0][:40]!r}{suggestion(given[0][:40], known)}")
+        chosen = made.parse_args(given)
+        code: int = chosen.run(chosen)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except (ValueError, OSError) as error:
+        print(f"zoo: {' '.join(str(error).split())}", file=sys.stderr)
+        return WRONG
+    except KeyboardInterrupt as error:
+        number = error.number if isinstance(error, Stopped) else signal.SIGINT
+        print(f"zoo: stopped by {signal.Signals(number).name}", file=sys.stderr)
+        return 128 + number
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _stop)
+    sys.exit(main())

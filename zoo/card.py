@@ -1,0 +1,277 @@
+"""The model card: README.md of a checkpoint folder, written from config.json, recipe.json and metrics.json alone.
+
+Nothing on a card is typed by hand, so it cannot say what was not measured; `python -m zoo verify NAME --write`
+measures again and writes it anew. The front matter is what the Hub reads.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from zoo import entry, registry
+from zoo.checkpoint import describe, read_json, sha256_of
+from zoo.data.source import INFOS, Info
+
+LIBRARY = "zoo"
+LANGUAGES = {"tiny_shakespeare": "en", "tang_poems": "zh", "spoken_digits": "en"}
+"""Language of the data sets that hold words, written or spoken."""
+_SHARE_ALIKE = "The data is share-alike, and the weights learnt from it carry the same licence."
+
+_USE = {
+    entry.IMAGE_GENERATION: (
+        'from zoo.generate.image import draw\n\ndraw("{name}", count=16, seed=7).sheet.save("sheet.png")',
+        "--seed 7 --out sheet.png",
+    ),
+    entry.AUDIO_GENERATION: (
+        "import soundfile\n\nfrom zoo.generate.audio import speak\n\n"
+        '*_, sound = speak("{name}", "42", seed=7)  # progress first, the sound last\n'
+        'soundfile.write("42.wav", sound.waveform, sound.sample_rate)',
+        "--digits 42 --seed 7 --out 42.wav",
+    ),
+    entry.TEXT_GENERATION: (
+        "from zoo.generate.text import write\n\n"
+        '*_, last = write("{name}", "ROMEO:", max_new_tokens=200, seed=7)  # yields as it writes\nprint(last.text)',
+        '--prompt "ROMEO:" --seed 7',
+    ),
+    entry.IMAGE_CLASSIFICATION: (
+        "import torch\n\nimport zoo\n\npictures = torch.zeros(1, 1, 28, 28)  # in [-1, 1]: white is 1, black is -1\n"
+        'print(zoo.load("{name}")(pictures).softmax(1))',
+        "",
+    ),
+    entry.AUDIO_CLASSIFICATION: (
+        "import torch\n\nimport zoo\n\nwaveforms = torch.zeros(1, 8000)  # in [-1, 1], 8000 samples a second\n"
+        'print(zoo.load("{name}")(waveforms).softmax(1))',
+        "",
+    ),
+}
+"""For each task the lines of Python that use it, and the options of `python -m zoo sample`."""
+_VERSE_USE = (
+    "from zoo.generate.text import compose\n\n"
+    '*_, last = compose("{name}", "五言绝句", title="春夜", seed=7)  # yields as it writes\nprint(last.text)',
+    "--form 五言绝句 --title 春夜 --seed 7",
+)
+
+_LIMITS = {
+    entry.IMAGE_GENERATION: (
+        "It draws what its data shows, small and grey, and nothing else; some samples are malformed.",
+        "Its Fréchet distance is taken in the features of this zoo's own judge: compare it with the figure on real "
+        "data beside it and with other cards of this zoo, never with Inception distances of other papers.",
+        "A judge that agrees shows that the class can be recognised, not that the picture is beautiful or varied.",
+    ),
+    entry.IMAGE_AUTOENCODING: (
+        "Its likelihood is that of binarised pixels; the grey picture that you see is the pixels' expectation, which "
+        "is softer than any one sample.",
+    ),
+    entry.TEXT_GENERATION: (
+        "It has learnt how its small source is spelt and sounds, not what is true: whatever it says is invention.",
+        "It follows no instructions and knows no language but that of its source.",
+    ),
+    entry.AUDIO_GENERATION: (
+        "It speaks the ten digits and nothing else, at telephone quality, and sometimes slurs or breaks off.",
+        "Its voices are those of real people who gave their recordings under a free licence: do not pass its sound off "
+        "as theirs.",
+    ),
+    entry.IMAGE_CLASSIFICATION: (
+        "It knows only the classes of its data, and names one of them whatever it is shown.",
+        "It serves to measure the generators of this zoo; it is not a product for reading documents or forms.",
+    ),
+    entry.AUDIO_CLASSIFICATION: (
+        "It knows ten digits spoken by six people, and names one of them whatever it hears.",
+        "The six speakers are the same in training and test: expect less of other voices, microphones and accents.",
+    ),
+}
+_VERSE_LIMIT = (
+    "The constraint holds the number of lines and characters of the form; rhyme and tonal pattern are learnt, not "
+    "enforced, and often fail."
+)
+
+
+def value_text(value: float, unit: str) -> str:
+    """A figure's number in words: "98.76 %" for a share, else four digits and the unit."""
+    return f"{100 * value:.2f} %" if unit == "share" else f"{value:.4g} {unit}".rstrip()
+
+
+def tolerance_text(tolerance: float, unit: str) -> str:
+    """How far a repetition may be off: "± 0.20 %" (percentage points) or "± 0.05"."""
+    return f"± {100 * tolerance:.2f} %" if unit == "share" else f"± {tolerance:.2g}"
+
+
+def write(folder: Path) -> None:
+    """Write README.md into a checkpoint folder, replacing it in one step.
+
+    Raises CheckpointError when the folder's config.json, recipe.json or metrics.json cannot be read.
+    """
+    folder = Path(folder)
+    temporary = folder / "README.md.partial"
+    temporary.write_text(text(folder), encoding="utf-8")
+    os.replace(temporary, folder / "README.md")
+
+
+def text(folder: Path) -> str:
+    """The card of a checkpoint folder as Markdown, front matter included; the same files give the same card."""
+    from huggingface_hub import ModelCardData
+
+    from zoo.data.text import FORMS
+
+    model, preset, labels, _ = describe(folder)
+    recipe, metrics = (_optional(folder / f"{key}.json") for key in ("recipe", "metrics"))
+    found, figures = registry.entry(model), metrics.get("figures", [])
+    name, info = f"{model}.{preset}", INFOS.get(recipe.get("dataset", ""))
+    verse = entry.TEXT_GENERATION in found.tasks and bool(set(FORMS) & set(labels))
+    header = ModelCardData(
+        language=LANGUAGES.get(info.name) if info else None,
+        license=recipe.get("licence_weights"),
+        library_name=LIBRARY,
+        pipeline_tag=found.tasks[0],
+        tags=[model, "pytorch", "safetensors", "from-scratch", "small-model", registry.modality(model)],
+        datasets=[info.hub_id] if info and info.hub_id else None,
+        metrics=list(dict.fromkeys(figure["name"] for figure in figures)) or None,
+    )
+    sections = (
+        f"# {name}",
+        f"{found.summary}\n\n{found.summary_zh}",
+        _samples(folder),
+        _what(found, folder, recipe, labels),
+        _use(found.tasks, name, verse),
+        _figures(figures, name, metrics),
+        _training(recipe, info),
+        _licences(recipe, info),
+        _limits(found.tasks, verse),
+        "---\n\nWhat this model makes is made by a machine; say so where you show it. This card, too, is written by a "
+        "program, from `config.json`, `recipe.json` and `metrics.json` beside it.",
+    )
+    return f"---\n{header.to_yaml()}\n---\n\n" + "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _optional(path: Path) -> dict[str, Any]:
+    return read_json(path) if path.is_file() else {}
+
+
+def _samples(folder: Path) -> str:
+    """The sample sheets: pictures shown, text quoted, sound linked."""
+    shown = []
+    for path in sorted((folder / "samples").glob("*")):
+        relative = path.relative_to(folder).as_posix()
+        if path.suffix in (".png", ".webp", ".gif"):
+            shown.append(f"![samples, not chosen by hand]({relative})")
+        elif path.suffix == ".txt":
+            lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()[:24]
+            shown.append("```text\n" + "\n".join(lines).replace("```", "'''") + "\n```")
+        elif path.suffix == ".wav":
+            shown.append(f"[Listen to samples, not chosen by hand]({relative})")
+    return "\n\n".join(shown)
+
+
+def _what(found: entry.Entry, folder: Path, recipe: dict[str, Any], labels: tuple[str, ...]) -> str:
+    weights = folder / "model.safetensors"
+    about = inspect.cleandoc(sys.modules[found.model.__module__].__doc__ or "")
+    rows = [
+        ("Architecture", f"{found.title} ([paper]({found.paper}))"),
+        ("Tasks", "; ".join(f"`{task}`: {entry.TASKS[task]}" for task in found.tasks)),
+        ("Parameters", f"{recipe['parameters']:,}" if "parameters" in recipe else ""),
+        ("Classes", ", ".join(labels)),
+        ("Weights", f"{weights.stat().st_size / 1e6:.2f} MB, sha256 `{sha256_of(weights)}`"),
+    ]
+    return f"## What it is\n\n{about}\n\n{_table(('', ''), rows)}"
+
+
+def _use(tasks: tuple[str, ...], name: str, verse: bool) -> str:
+    known = next((task for task in tasks if task in _USE), "")
+    python, options = _VERSE_USE if verse else _USE.get(known, ("", ""))
+    lines = python.replace("{name}", name) or f'import zoo\n\nmodel = zoo.load("{name}")'
+    command = f"\n```sh\npython -m zoo sample {name} {options}\n```\n" if options else ""
+    return (
+        "## Use\n\nWith this repository's code (a bundled name, a folder, or a Hub id `user/repo` all work):\n\n"
+        f"```python\n{lines}\n```\n{command}\n"
+        f'`zoo.load("{name}")` gives the bare PyTorch module. The weights are plain safetensors; the layout is this '
+        "zoo's own, which other libraries do not open by themselves."
+    )
+
+
+def _figures(figures: list[dict[str, Any]], name: str, metrics: dict[str, Any]) -> str:
+    if not figures:
+        return "## Figures\n\nNot measured on the test split yet."
+    rows, notes, judges = [], [], {}
+    for figure in figures:
+        unit, mark = figure["unit"], ""
+        if figure.get("note"):
+            if figure["note"] not in notes:
+                notes.append(figure["note"])
+            mark = f" [{notes.index(figure['note']) + 1}]"
+        if figure.get("judge"):
+            judges[figure["judge"]] = figure["judge_sha256"]
+        floor = figure.get("floor")
+        rows.append(
+            (
+                figure["name"] + mark,
+                value_text(figure["value"], unit),
+                tolerance_text(figure["tolerance"], unit),
+                "" if floor is None else value_text(floor, unit),
+                f"{figure['better']} is better",
+                figure["split"],
+                f"{figure['samples']:,}",
+                f"{figure['judge']} `{figure['judge_sha256'][:12]}`" if figure.get("judge") else "",
+            )
+        )
+    heads = ("figure", "value", "tolerance", "on real data", "", "split", "samples", "judge")
+    remarks = [f"[{i}] {note}." for i, note in enumerate(notes, 1)]
+    remarks += [f"Judge {judge}: sha256 `{digest}`." for judge, digest in judges.items()]
+    if split := metrics.get("data", {}).get("figures"):
+        remarks.append(f"Test split: sha256 `{split}`.")
+    return (
+        f"## Figures\n\n{_table(heads, rows)}\n\n"
+        + ("\n".join(f"- {remark}" for remark in remarks) + "\n\n" if remarks else "")
+        + "Tolerance is how far a repetition on another machine may be off. Measure every figure again, from the "
+        f"pinned weights, data and judges:\n\n```sh\nZOO_DATA=path/to/data python -m zoo verify {name}\n"
+        f"python -m zoo verify {name} --quick  # on the bundled sample, in seconds\n```"
+    )
+
+
+def _training(recipe: dict[str, Any], info: Info | None) -> str:
+    if not recipe:
+        return ""
+    seconds, steps, best = recipe.get("wall_seconds"), recipe.get("steps"), recipe.get("best_step")
+    rows = [
+        ("Command", f"`{recipe.get('command', '')}`"),
+        ("Data", f"{info.title}, training split, sha256 `{recipe.get('dataset_fingerprint', '')}`" if info else ""),
+        ("Steps", f"{steps:,}, the best weights from step {best:,}" if steps and best is not None else ""),
+        ("Wall time", "" if seconds is None else f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} minutes"),
+        ("Hardware", recipe.get("hardware", "")),
+        ("Precision", {"no": "fp32"}.get(recipe.get("precision", ""), recipe.get("precision", ""))),
+        ("Seed", str(recipe.get("seed", ""))),
+        ("Code", f"commit `{recipe['git_commit']}`" if recipe.get("git_commit") else ""),
+        ("Software", f"torch {recipe['torch']}" if recipe.get("torch") else ""),
+        ("Finished", recipe.get("finished", "")),
+    ]
+    return (
+        f"## How it was trained\n\n{_table(('', ''), rows)}\n\nEvery number of the run is in `recipe.json`. A + behind "
+        "the commit means that files had changed since it."
+    )
+
+
+def _licences(recipe: dict[str, Any], info: Info | None) -> str:
+    weights = recipe.get("licence_weights", "")
+    rows = [("Code", "apache-2.0", "")]
+    if info:
+        attribution = f"{info.title}: {info.attribution}. [Source]({info.source})" if info.attribution else info.title
+        rows.append(("Data", recipe.get("licence_data", info.licence), attribution))
+    rows.append(("Weights", weights, _SHARE_ALIKE if "-sa-" in weights else ""))
+    return f"## Licences\n\n{_table(('what', 'licence', 'note'), rows)}"
+
+
+def _limits(tasks: tuple[str, ...], verse: bool) -> str:
+    limits = [limit for task in tasks for limit in _LIMITS.get(task, ())] + ([_VERSE_LIMIT] if verse else [])
+    return "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits) if limits else ""
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; a row whose second cell is empty says nothing and is left out."""
+    lines = [heads, tuple("---" for _ in heads), *(row for row in rows if row[1])]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines
+    )
