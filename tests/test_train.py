@@ -17,7 +17,8 @@ import torch
 from safetensors.torch import load_file
 
 from train import state as states
-from train.loop import INTERRUPTED, Run, batches
+from train.loop import INTERRUPTED, Run
+from train.order import batches
 from train.recipe import course, preset
 from zoo import registry
 

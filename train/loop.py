@@ -9,29 +9,29 @@ from __future__ import annotations
 
 import logging
 import shutil
-import signal
 import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from train import state as states
+from train.average import averaged
 from train.evaluate import sheet, validate
+from train.order import batches
 from train.recipe import Course, Recipe
+from train.signals import Interrupted, Signals
 from train.tracking import Journal, git_commit
 from zoo import runtime
 from zoo.checkpoint import replacing
 from zoo.data.load import load as load_data
-from zoo.noise import Noise, permutation
+from zoo.noise import Noise
 
 logger = logging.getLogger(__name__)
 INTERRUPTED, DIVERGED = 75, 65
@@ -40,62 +40,8 @@ _PATIENCE = 3
 """Non-finite steps in a row before going back, and times of going back before giving up."""
 
 
-class Interrupted(Exception):
-    """A signal asked the run to stop."""
-
-
 class Diverged(Exception):
     """Losses or gradients stayed non-finite."""
-
-
-class Signals:
-    """SIGTERM and SIGINT set a flag, which every long loop polls through `poll`."""
-
-    def __init__(self) -> None:
-        self.raised = False
-        self._before = {s: signal.signal(s, self._handle) for s in (signal.SIGTERM, signal.SIGINT)}
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        self.raised = True
-
-    def poll(self) -> None:
-        """Raise Interrupted once a signal has come."""
-        if self.raised:
-            raise Interrupted
-
-    def restore(self) -> None:
-        """Give the signals back to whoever had them."""
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-
-def batches(seed: int, epoch: int, count: int, size: int, lengths: np.ndarray | None) -> np.ndarray:
-    """Sample indices of one epoch, int64 (steps, size); the remainder of the permutation is left out.
-
-    With `lengths`, samples of like length share a batch (sorted within 16 batches, which are then shuffled).
-    """
-    order = permutation(seed, epoch, count)[: count // size * size]
-    if lengths is not None:
-        for start in range(0, len(order), 16 * size):
-            group = order[start : start + 16 * size]
-            group = group[np.argsort(lengths[group], kind="stable")].reshape(-1, size)
-            order[start : start + 16 * size] = group[
-                permutation(seed, (1 << 32) + epoch * 4096 + start, len(group))
-            ].ravel()
-    return order.reshape(-1, size)
-
-
-def averaged(model: nn.Module, decay: float) -> AveragedModel:
-    """Exponential moving average of weights and buffers, warming up as min(decay, (1 + n) / (10 + n))."""
-
-    def average(kept: list[Tensor], current: list[Tensor], count: Tensor) -> None:
-        if not kept[0].is_floating_point():
-            torch._foreach_copy_(kept, current)
-            return
-        n = float(count)
-        torch._foreach_lerp_(kept, current, 1.0 - min(decay, (1.0 + n) / (10.0 + n)))
-
-    return AveragedModel(model, multi_avg_fn=average, use_buffers=True)  # type: ignore[arg-type]
 
 
 class Run:
