@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,5 @@ def validate(
 
 def sheet(name: str, model: nn.Module, stem: Path, tokenizer: Any, data: Any) -> None:
     """Write a sheet of samples from fixed noise as `stem`.png, .txt or .wav."""
-    was_training = model.training
-    model.eval()
-    write_sheet(name, model, stem, tokenizer, data.labels)
-    model.train(was_training)
+    twin = deepcopy(model).cpu().eval()  # sampling is written for the CPU; the run's own network stays where it is
+    write_sheet(name, twin, stem, tokenizer, data.labels)

@@ -1,4 +1,4 @@
-"""Where things run: the device, the thread count, and the `gpu` mark for ZeroGPU Spaces."""
+"""Where things run: what the CPU multiplies natively, the thread count, and the `gpu` mark for ZeroGPU Spaces."""
 
 from __future__ import annotations
 
@@ -11,13 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-def device() -> str:
-    """ "cuda" where torch sees one (and `ZOO_DEVICE` does not say otherwise), else "cpu"."""
-    import torch
-
-    return os.environ.get("ZOO_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def has_amx() -> bool:

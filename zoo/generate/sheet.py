@@ -63,7 +63,7 @@ def _text(model: Any, tokenizer: Any, labels: tuple[str, ...]) -> str:
     from zoo.generate.verse import write_poems
 
     if labels:  # the forms of verse
-        poems = write_poems(model.cpu(), tokenizer, labels)
+        poems = write_poems(model, tokenizer, labels)
         return "\n\n".join(f"{form}\n" + "\n".join(poem) for form, poem in zip(labels, poems, strict=True)) + "\n"
     from zoo.generate.prose import continue_text
 
