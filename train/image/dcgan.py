@@ -23,6 +23,6 @@ _MNIST = Recipe(
 )
 PRESETS = {
     "mnist": _MNIST,
-    "fashion-mnist": replace(_MNIST, dataset="fashion_mnist"),
+    "fashion-mnist": replace(_MNIST, dataset="fashion_mnist", steps=5500),
     "tiny": tiny(_MNIST, ENTRY.tiny),
 }

@@ -21,6 +21,6 @@ _MNIST = Recipe(
 )
 PRESETS = {
     "mnist": _MNIST,
-    "fashion-mnist": replace(_MNIST, dataset="fashion_mnist", steps=4000),
+    "fashion-mnist": replace(_MNIST, dataset="fashion_mnist", steps=2800),
     "tiny": tiny(_MNIST, ENTRY.tiny),
 }

@@ -36,7 +36,7 @@ PRESETS = {
         algorithm=SingleLoss(learning_rate=2e-3, weight_decay=0.1),
         dataset="tang_poems",
         metric="perplexity",
-        steps=1800,
+        steps=1300,
         batch_size=64,
         precision="auto",
         ema_decay=0.995,

@@ -106,7 +106,7 @@ class MelResNet(nn.Module):
         n, t = waveforms.shape
         offset = (noise.uniform(n) * (t - lengths)).long()
         index = (torch.arange(t, device=waveforms.device) - offset[:, None]) % t
-        level = 10.0 ** (-2.0 - 2.0 * noise.uniform(n, 1))  # -40 to -80 dB
+        level = 10.0 ** (-0.75 - 2.75 * noise.uniform(n, 1))  # -15 to -70 dB: rooms, microphones and samplers are noisy
         return waveforms.gather(1, index) + level * noise.normal(n, t)
 
     def _mask(self, pictures: Tensor, noise: Noise, axis: int = 2) -> Tensor:

@@ -1,8 +1,9 @@
 """WaveNet: gated, dilated, causal convolutions over mu-law samples, conditioned on who says what, and when.
 
 van den Oord et al., "WaveNet: a generative model for raw audio", 2016. Departures: besides the global conditions
-(digit and speaker, section 2.5) each frame knows the time since the word began and until it ends, which is what
-linguistic features tell the paper's text-to-speech model; a 2-tap convolution is written as one matrix product.
+(digit and speaker, section 2.5) each frame knows the time since the word began and until it ends, and the share that
+is said, which is what linguistic features tell the paper's text-to-speech model; a 2-tap convolution is written as
+one matrix product.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class WaveNetConfig:
 
 
 TIME_FREQUENCIES = 8
-"""Sines and cosines that tell a frame its time, with periods of 0.04 to 5.12 seconds."""
+"""Octaves of sines and cosines that tell a frame its time, in seconds and as a share of the word."""
 
 
 def mu_law_encode(waveform: Tensor, levels: int) -> Tensor:
@@ -110,7 +111,7 @@ class WaveNet(nn.Module):
         self.digit = nn.Embedding(config.num_digits, config.condition_dim)
         self.speaker = nn.Embedding(config.num_speakers, config.condition_dim)
         self.frame = nn.Sequential(
-            nn.Linear(2 * config.condition_dim + 4 * TIME_FREQUENCIES, 2 * config.condition_dim),
+            nn.Linear(2 * config.condition_dim + 6 * TIME_FREQUENCIES, 2 * config.condition_dim),
             nn.SiLU(),
             nn.Linear(2 * config.condition_dim, config.condition_dim),
             nn.SiLU(),
@@ -130,8 +131,10 @@ class WaveNet(nn.Module):
         elapsed = torch.arange(frames, device=duration.device) * (self.config.frame_size / self.sample_rate)
         elapsed = elapsed.expand(len(duration), frames)
         remaining = (duration - elapsed).clamp_min(0.0)
-        frequency = 2 * math.pi / (0.04 * 2.0 ** torch.arange(TIME_FREQUENCIES, device=duration.device))
-        angles = torch.stack([elapsed, remaining], dim=2)[..., None] * frequency  # (n, frames, 2, frequencies)
+        octave = 2.0 ** torch.arange(TIME_FREQUENCIES, device=duration.device)
+        seconds = torch.stack([elapsed, remaining], dim=2)[..., None] * (2 * math.pi / 0.04 / octave)
+        share = (elapsed / duration).clamp_max(1.0)[:, :, None, None] * (math.pi * octave)
+        angles = torch.cat([seconds, share], dim=2)  # (n, frames, 3, frequencies)
         times = torch.cat([angles.sin().flatten(2), angles.cos().flatten(2)], dim=2)
         who = torch.cat([self.digit(batch["digit"]), self.speaker(batch["speaker"])], dim=1)
         return self.frame(torch.cat([who[:, None].expand(-1, frames, -1), times], dim=2))
