@@ -20,16 +20,16 @@ def build(recipe: Recipe, data: Any) -> nn.Module:
 
 _DIGITS = Recipe(
     config=WaveNetConfig(channels=48, skip_channels=128),
-    algorithm=SingleLoss(learning_rate=1.5e-3, weight_decay=0.01),
+    algorithm=SingleLoss(learning_rate=2e-3, weight_decay=0.01),
     dataset="spoken_digits",
     metric="bits a sample",
-    steps=4800,
+    steps=6400,
     batch_size=4,
     precision="auto",
     ema_decay=0.999,
     warmup=300,
-    evaluate_every=600,
-    sample_every=1200,
+    evaluate_every=800,
+    sample_every=1600,
     save_every=300,
 )
 PRESETS = {
