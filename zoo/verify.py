@@ -176,7 +176,7 @@ def _image_generation(subject: Subject, data: Any, budget: Budget, poll: Poll) -
     share = agreed / budget.pictures
     found = [
         Figure(
-            "Fréchet distance", distance, "judge features", "lower", "test", budget.pictures, 0.02 * distance + 0.02,
+            "Fréchet distance", distance, "judge features", "lower", "test", budget.pictures, 0.02 * distance + 0.002,
             judge.name, judge.sha256, floor, "floor: as many real training pictures against the same test pictures",
         ),
     ]  # fmt: skip
