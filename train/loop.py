@@ -30,6 +30,7 @@ from train.signals import Interrupted, Signals
 from train.tracking import Journal, git_commit
 from zoo import runtime
 from zoo.checkpoint import replacing
+from zoo.config import suggestion
 from zoo.data.load import load as load_data
 from zoo.noise import Noise
 
@@ -187,6 +188,8 @@ class Run:
         self.published.eval()
         figures = validate(self.course.name, self.published, self.validation_data, recipe, self.tokenizer, poll)
         self.published.train()
+        if recipe.metric not in figures:
+            raise ValueError(f"validation has no figure {recipe.metric!r}{suggestion(recipe.metric, figures)}")
         value, best = figures[recipe.metric], self.progress["best"]
         improved = best is None or (value < best if recipe.better == "lower" else value > best)
         if improved:
