@@ -1,0 +1,584 @@
+"""The app as a caller sees it: every named endpoint, every refusal, and what the server lets through."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio_client
+import numpy as np
+import pytest
+from PIL import Image
+from serving import ROOT, Served, served
+
+TEXT, POET, GAN, VAE = "gpt.shakespeare", "gpt.tang", "dcgan.mnist", "vae.mnist"
+WAVENET, SPEAKER = "wavenet.spoken-digits", "jackson"
+ENDPOINTS = {
+    "write_text", "compose_poem", "draw_images", "interpolate_images", "latent_map", "redraw_drawing", "speak_digits",
+    "from_text", "from_drawing", "from_speech", "list_models", "show_card", "add_model",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("app")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(app: Served, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return gradio_client.Client(app.url, verbose=False, download_files=str(tmp_path_factory.mktemp("got")))
+
+
+@pytest.fixture(scope="module")
+def seven(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A drawing of a seven, dark on white."""
+    pixels = np.full((120, 120), 255, np.uint8)
+    pixels[20:32, 30:90] = 0
+    for row in range(32, 100):
+        pixels[row, 80 - row // 2 : 92 - row // 2] = 0
+    path = tmp_path_factory.mktemp("seven") / "seven.png"
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def get(url: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=20) as reply:
+            return reply.status, dict(reply.headers), reply.read()
+    except urllib.error.HTTPError as error:
+        return error.code, dict(error.headers), error.read()
+
+
+def post(url: str, body: bytes, **headers: str) -> int:
+    request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json", **headers})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as reply:
+            return int(reply.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except (urllib.error.URLError, ConnectionError):
+        return 0  # refused and hung up before the body was sent
+
+
+def modules_after(statement: str) -> set[str]:
+    code = f"import sys; {statement}; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
+    )
+    return set(done.stdout.split())
+
+
+def test_the_first_page_needs_neither_torch_nor_any_other_heavy_package() -> None:
+    loaded = modules_after("import app")
+    assert "gradio" in loaded
+    assert not loaded & {"torch", "torchaudio", "transformers", "diffusers", "accelerate", "onnxruntime"}
+
+
+def test_each_tab_builds_on_its_own() -> None:
+    code = (
+        "from zoo.ui.shell import TABS\n"
+        "for name, tab in TABS.items():\n"
+        "    built = tab.build()\n"
+        "    assert built.fns, name\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)
+
+
+def test_no_page_shows_more_than_five_controls() -> None:
+    code = """
+import gradio as gr
+from zoo.ui.shell import build
+def within(block, of):
+    while block is not None:
+        if isinstance(block, of): return block
+        block = block.parent
+counts = {}
+for block in build().blocks.values():
+    asked = isinstance(block, gr.components.FormComponent | gr.Dropdown | gr.Audio | gr.Sketchpad)
+    if asked and block.interactive is not False:
+        if within(block, gr.Accordion) or block.visible == "hidden" or not within(block, gr.Column): continue
+        page = within(block, gr.Tab)
+        counts.setdefault(page.elem_id, []).append(block.elem_id)
+assert len(counts) > 7, counts
+too_many = {page: names for page, names in counts.items() if len(names) > 5}
+assert not too_many, too_many
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)
+
+
+def test_every_word_of_the_frame_is_there_in_both_languages() -> None:
+    from zoo.ui.strings import _ALL
+
+    for key, (english, chinese) in _ALL.items():
+        assert english.strip() and chinese.strip(), key
+        assert set(re.findall(r"{(\w+)", english)) == set(re.findall(r"{(\w+)", chinese)), key
+
+
+def test_exactly_the_named_endpoints_are_public_and_each_parameter_is_documented(app: Served) -> None:
+    info = json.loads(get(f"{app.url}/gradio_api/info")[2])
+    assert {name.strip("/") for name in info["named_endpoints"]} == ENDPOINTS
+    for name, endpoint in info["named_endpoints"].items():
+        assert endpoint["description"], name
+        for parameter in endpoint["parameters"]:
+            assert len(parameter["python_type"]["description"]) > 10, (name, parameter["parameter_name"])
+        for value in (*endpoint["parameters"], *endpoint["returns"]):
+            assert isinstance(value["label"], str) and "__" not in value["label"], (name, value)
+    paths = json.loads(get(f"{app.url}/gradio_api/openapi.json")[2])["paths"]
+    assert {path.rpartition("/")[2] for path in paths if path.startswith("/gradio_api/call/v2/")} == ENDPOINTS
+
+
+def test_text_is_streamed_and_the_same_seed_gives_the_same_text(client: Any) -> None:
+    job = client.submit(TEXT, "ROMEO:", 120, 0.8, 0, 0.95, 1.0, 7, api_name="/write_text")
+    text, line = job.result(60)
+    assert len(job.outputs()) > 1
+    assert text.startswith("ROMEO:") and len(text) > 60
+    assert TEXT in line and "seed 7" in line and "tokens/s" in line
+    again, _ = client.predict(TEXT, "ROMEO:", 120, 0.8, 0, 0.95, 1.0, 7, api_name="/write_text")
+    assert again == text
+
+
+def test_a_poem_keeps_its_form_and_its_acrostic(client: Any) -> None:
+    poem, line = client.predict(POET, "七言绝句", "", "春夏秋冬", "", 0.8, 0, 0.9, 3, api_name="/compose_poem")
+    verses = [verse for verse in re.split(r"[，。\s]+", poem) if verse]
+    assert [len(verse) for verse in verses] == [7, 7, 7, 7]
+    assert "".join(verse[0] for verse in verses) == "春夏秋冬"
+    assert POET in line
+
+
+def test_pictures_come_as_png_and_the_same_seed_gives_the_same_ones(client: Any) -> None:
+    path, line = client.predict(GAN, "7", 4, 5, 0.8, api_name="/draw_images")
+    with Image.open(path) as picture:
+        assert picture.format == "PNG" and min(picture.size) >= 100
+        first = np.asarray(picture)
+    assert GAN in line and "seed 5" in line
+    again, _ = client.predict(GAN, "7", 4, 5, 0.8, api_name="/draw_images")
+    other, _ = client.predict(GAN, "7", 4, 6, 0.8, api_name="/draw_images")
+    assert np.array_equal(first, np.asarray(Image.open(again)))
+    assert not np.array_equal(first, np.asarray(Image.open(other)))
+
+
+def test_classes_of_a_model_that_is_not_the_first_can_be_asked_for(client: Any) -> None:
+    path, _ = client.predict("dcgan.fashion-mnist", "Sneaker", 2, 0, 0.8, api_name="/draw_images")
+    assert Image.open(path).size[0] > 50
+
+
+def test_a_latent_walk_is_an_animation_and_a_strip(client: Any) -> None:
+    animation, strip, line = client.predict(VAE, 1, 3, 12, api_name="/interpolate_images")
+    with Image.open(animation) as moving:
+        assert moving.n_frames > 5
+    with Image.open(strip) as still:
+        assert still.width > 2 * still.height
+    assert VAE in line
+
+
+def test_a_latent_map_is_a_square_sheet(client: Any) -> None:
+    path, _ = client.predict(VAE, 0, 6, api_name="/latent_map")
+    with Image.open(path) as picture:
+        assert picture.width == picture.height
+
+
+def test_a_drawing_is_redrawn(client: Any, seven: Path) -> None:
+    path, line = client.predict(VAE, gradio_client.handle_file(seven), api_name="/redraw_drawing")
+    with Image.open(path) as picture:
+        assert picture.width > picture.height
+    assert VAE in line
+
+
+def test_speech_comes_as_a_wav_file_with_its_spectrogram(client: Any) -> None:
+    sound, picture, line = client.predict(WAVENET, "42", SPEAKER, 0.9, 1, api_name="/speak_digits")
+    with wave.open(sound) as reader:
+        assert reader.getframerate() == 8000 and reader.getsampwidth() == 2
+        assert reader.getnframes() > 4000
+    with Image.open(picture) as spectrogram:
+        assert spectrogram.format == "PNG" and spectrogram.width > 200
+    assert WAVENET in line
+
+
+def test_a_number_in_words_becomes_a_picture_and_a_sound(client: Any) -> None:
+    judged, said, picture, sound, line = client.predict("四十二", SPEAKER, 0, api_name="/from_text")
+    assert "forty-two" in said and "四十二" in said
+    assert len(judged["label"]) == 2 and judged["confidences"]
+    with wave.open(sound) as reader:
+        assert Image.open(picture).size[0] > 50 and reader.getnframes() > 2000
+    assert len(line.splitlines()) == 3
+
+
+def test_a_drawn_digit_is_read_by_the_judge(client: Any, seven: Path) -> None:
+    judged, said, *_ = client.predict(gradio_client.handle_file(seven), SPEAKER, 0, api_name="/from_drawing")
+    assert judged["label"] == "7" and said.startswith("seven")
+    assert sum(one["confidence"] for one in judged["confidences"]) <= 1.001
+
+
+def test_what_the_zoo_says_the_zoo_hears(client: Any) -> None:
+    sound, *_ = client.predict(WAVENET, "7", SPEAKER, 0.9, 0, api_name="/speak_digits")
+    judged, said, _, again, _ = client.predict(gradio_client.handle_file(sound), SPEAKER, 0, api_name="/from_speech")
+    assert judged["label"] in "0123456789" and said and again
+
+
+def test_the_table_lists_every_checkpoint_and_each_has_a_card_without_pictures_and_links(client: Any) -> None:
+    rows = client.predict(api_name="/list_models")
+    names = [row[0] for row in rows]
+    assert {TEXT, POET, GAN, VAE, WAVENET} <= set(names)
+    for name in names:
+        card = client.predict(name, api_name="/show_card")
+        assert card.strip() and "](" not in card and "<" not in re.sub(r"`[^`]*`", "", card)
+
+
+def test_a_local_folder_can_be_loaded_and_is_then_offered(client: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    shutil.copytree(ROOT / "zoo" / "pretrained" / GAN, folder)
+    table, picker, _ = client.predict(str(folder), api_name="/add_model")
+    name = picker["value"] if isinstance(picker, dict) else picker
+    assert name in [row[0] for row in table["data"]]
+    path, line = client.predict(name, "all", 2, 0, 0.8, api_name="/draw_images")
+    assert Image.open(path).size[0] > 50 and name in line
+
+
+GOOD: dict[str, dict[str, Any]] = {
+    "write_text": {
+        "model": TEXT, "prompt": "ROMEO:", "length": 5, "temperature": 0.8, "top_k": 0, "top_p": 0.9,
+        "repetition_penalty": 1, "seed": 0,
+    },
+    "compose_poem": {
+        "model": POET, "form": "五言绝句", "title": "", "acrostic": "", "author": "", "temperature": 0.8, "top_k": 0,
+        "top_p": 0.9, "seed": 0,
+    },
+    "draw_images": {"model": GAN, "label": "all", "side": 2, "seed": 0, "truncation": 0.8},
+    "interpolate_images": {"model": VAE, "seed": 0, "waypoints": 2, "frames": 8},
+    "latent_map": {"model": VAE, "seed": 0, "size": 3},
+    "redraw_drawing": {"model": VAE, "picture": None},
+    "speak_digits": {"model": WAVENET, "digits": "7", "speaker": SPEAKER, "temperature": 0.9, "seed": 0},
+    "from_text": {"number": "7", "speaker": SPEAKER, "seed": 0},
+    "from_drawing": {"picture": None, "speaker": SPEAKER, "seed": 0},
+    "from_speech": {"recording": None, "speaker": SPEAKER, "seed": 0},
+    "show_card": {"name": GAN},
+    "add_model": {"source": ""},
+}  # fmt: skip
+"""Arguments that work (but for those whose file is missing, which is one of the refusals)."""
+
+LONG, ODD = "x" * 2001, "\ud800\x00\x07"
+BAD = [
+    *((name, "seed", v) for name in GOOD for v in (-1, 0.5, "x", None, 1e300, [], True) if "seed" in GOOD[name]),
+    *((name, "model", v) for name in GOOD for v in ("", LONG, "nothing", None, 7, {}) if "model" in GOOD[name]),
+    *((name, "speaker", v) for name in GOOD for v in ("nobody", None, LONG) if "speaker" in GOOD[name]),
+    *(("write_text", "prompt", value) for value in (LONG, 5, ["a"], "\u4e2d\u6587")),
+    *(("write_text", "length", value) for value in (0, 1001, -5, "many", None, 1.5)),
+    *((n, "temperature", v) for n in ("write_text", "compose_poem", "speak_digits") for v in (-1, 99, "hot", None)),
+    *((n, "top_k", v) for n in ("write_text", "compose_poem") for v in (-1, 0.5, "x")),
+    *((n, "top_p", v) for n in ("write_text", "compose_poem") for v in (0, 1.5, None)),
+    *(("write_text", "repetition_penalty", v) for v in (0, -2, 100, "x")),
+    *(("compose_poem", "form", v) for v in ("sonnet", "", None, LONG)),
+    *(("compose_poem", "acrostic", v) for v in ("一二三四五六七八九", "abcd", LONG, 3)),
+    *(("compose_poem", "title", v) for v in (LONG, 9, "题" * 200)),
+    *(("draw_images", "label", v) for v in ("cat", "10", LONG)),
+    *(("draw_images", "side", v) for v in (0, 11, 1.5, "x", None, -3)),
+    *(("draw_images", "truncation", v) for v in (-1, 0, 50, "x", None)),
+    *(("interpolate_images", "waypoints", v) for v in (0, 1, 99, 2.5)),
+    *(("interpolate_images", "frames", v) for v in (0, 7, 10_000, "x")),
+    *(("latent_map", "size", v) for v in (1, 21, 3.3, None)),
+    *(("speak_digits", "digits", v) for v in ("", "seven", "-1", "1" * 500, None, LONG)),
+    *(("from_text", "number", v) for v in ("", "banana", "-3", "1e9", "9" * 100, None, LONG, ODD, "<img src=x>")),
+    *((n, f, v) for n, f in (("redraw_drawing", "picture"), ("from_drawing", "picture"), ("from_speech", "recording"))
+      for v in (None, "nothing", {"path": "/etc/passwd"}, 5)),
+    *(("show_card", "name", v) for v in ("nothing", LONG, None)),
+    *(("add_model", "source", v) for v in ("", "no/such", "/nowhere", "../../etc", LONG, None, "a b c", "x/y@z@w")),
+]  # fmt: skip
+
+
+def refusal(url: str, endpoint: str, arguments: dict[str, Any]) -> str:
+    """Call over plain HTTP, as any program may; return the words of the refusal, or "" when it succeeded."""
+    body = json.dumps({**arguments}).encode()
+    request = urllib.request.Request(
+        f"{url}/gradio_api/call/v2/{endpoint}", data=body, headers={"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=20) as reply:
+            event = json.loads(reply.read())["event_id"]
+    except urllib.error.HTTPError as error:
+        return f"HTTP {error.code}: {error.read().decode()}"
+    with urllib.request.urlopen(f"{url}/gradio_api/call/{endpoint}/{event}", timeout=60) as reply:
+        stream = reply.read().decode()
+    if "event: error" not in stream:
+        assert "event: complete" in stream, stream
+        return ""
+    return stream.rpartition("data: ")[2].strip()
+
+
+@pytest.mark.parametrize("endpoint", sorted(GOOD))
+def test_bad_input_is_refused_in_words_and_the_server_lives(app: Served, endpoint: str) -> None:
+    cases = [(name, value) for where, name, value in BAD if where == endpoint]
+    assert cases
+    for name, value in cases:
+        begun = time.monotonic()
+        words = refusal(app.url, endpoint, {**GOOD[endpoint], name: value})
+        shown = f"{endpoint}({name}={str(value)[:40]!r}) -> {words[:300]}"
+        assert len(words) > 12 and words != "null", shown
+        assert "Traceback" not in words and "incident" not in words, shown
+        assert "<img" not in words, shown
+        assert time.monotonic() - begun < 10, shown
+    assert app.process.poll() is None
+    assert "Traceback" not in app.log.read_text(), app.log.read_text()[-3000:]
+
+
+def test_nan_and_infinity_are_refused(app: Served) -> None:
+    for endpoint in ("write_text", "draw_images", "speak_digits", "from_text"):
+        for value in (float("nan"), float("inf"), float("-inf")):
+            assert "finite" in refusal(app.url, endpoint, {**GOOD[endpoint], "seed": value})
+
+
+def picture_of(kind: str, path: Path) -> Path:
+    ink = np.asarray(Image.new("L", (64, 64), 255)).copy()
+    ink[10:54, 28:36] = 0
+    image = Image.fromarray(ink)
+    if kind == "alpha":
+        image = Image.merge("RGBA", [Image.new("L", (64, 64))] * 3 + [Image.fromarray(255 - ink)])
+    elif kind == "cmyk":
+        image = image.convert("CMYK")
+    elif kind == "palette":
+        image = image.convert("P")
+    elif kind == "16-bit":
+        image = Image.fromarray(ink.astype(np.uint16) * 257)
+    path = path / ("picture.jpg" if kind == "cmyk" else "picture.png")
+    image.save(path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["grey", "alpha", "cmyk", "palette", "16-bit"])
+def test_pictures_of_every_kind_are_read(client: Any, tmp_path: Path, kind: str) -> None:
+    path = picture_of(kind, tmp_path)
+    judged, *_ = client.predict(gradio_client.handle_file(path), SPEAKER, 0, api_name="/from_drawing")
+    assert judged["label"] == "1"
+
+
+def files_that_are_refused(folder: Path) -> list[tuple[str, Path]]:
+    """(endpoint, file): files that a stranger may send and that must be answered with words."""
+    Image.new("L", (1, 1), 255).save(folder / "dot.png")
+    Image.new("1", (20_000, 20_000), 1).save(folder / "huge.png")
+    Image.new("L", (50, 50), 255).save(folder / "white.png")
+    (folder / "torn.png").write_bytes((folder / "white.png").read_bytes()[:40])
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "words.png").write_text("not a picture at all")
+    Image.new("L", (50, 50), 255).save(folder / "kind.bmp")
+    for name, seconds, rate in (("silent", 0.0, 8000), ("endless", 600.0, 8000), ("slow", 1.0, 100)):
+        with wave.open(str(folder / f"{name}.wav"), "wb") as writer:
+            writer.setnchannels(1)
+            writer.setsampwidth(2)
+            writer.setframerate(rate)
+            writer.writeframes(bytes(2 * round(seconds * rate)))
+    (folder / "torn.wav").write_bytes((folder / "endless.wav").read_bytes()[:30])
+    (folder / "words.wav").write_text("not a sound at all")
+    (folder / "empty.wav").write_bytes(b"")
+    pictures = ["dot.png", "huge.png", "white.png", "torn.png", "empty.png", "words.png", "kind.bmp"]
+    sounds = ["silent.wav", "endless.wav", "slow.wav", "torn.wav", "words.wav", "empty.wav"]
+    return [("redraw_drawing", folder / p) for p in pictures] + [("from_speech", folder / s) for s in sounds]
+
+
+def test_damaged_and_oversized_files_are_refused_in_words(app: Served, client: Any, tmp_path: Path) -> None:
+    for endpoint, path in files_that_are_refused(tmp_path):
+        others = (VAE, gradio_client.handle_file(path)) if "redraw" in endpoint else None
+        arguments = others or (gradio_client.handle_file(path), SPEAKER, 0)
+        begun = time.monotonic()
+        with pytest.raises(Exception) as refused:
+            client.predict(*arguments, api_name=f"/{endpoint}")
+        words = str(refused.value)
+        assert len(words) > 12 and "incident" not in words and "Traceback" not in words, (path.name, words)
+        assert time.monotonic() - begun < 5, path.name
+    assert "Traceback" not in app.log.read_text(), app.log.read_text()[-3000:]
+
+
+def test_bodies_that_are_too_large_are_refused_before_they_are_read(app: Served) -> None:
+    assert post(f"{app.url}/gradio_api/call/write_text", b'{"data": ["' + b"x" * 1_000_000 + b'"]}') in (413, 0)
+    assert post(f"{app.url}/gradio_api/upload", b"x" * 13_000_000) in (413, 0)
+    assert get(f"{app.url}/gradio_api/info")[0] == 200
+
+
+def test_requests_that_make_no_sense_are_answered_and_leave_no_trace(app: Served) -> None:
+    bodies = [
+        b"", b"{", b"[]", b"5", b"[" * 100_000, b'{"a":' * 40_000, b"\xff\xfe", b'{"data": 5}', b'{"data": [NaN]}',
+        b'{"data": ["\\ud800"]}', b'{"data": [], "fn_index": 99999, "session_hash": "x"}',
+        b'{"data": [], "fn_index": -1, "session_hash": "x"}', b'{"event_id": 5}',
+    ]  # fmt: skip
+    for path in ("call/write_text", "call/v2/write_text", "call/v2/nothing", "queue/join", "run/predict", "cancel"):
+        for body in bodies:
+            status = post(f"{app.url}/gradio_api/{path}", body)
+            assert 200 <= status < 500, (path, body[:60], status)
+    assert get(f"{app.url}/gradio_api/call/write_text/nothing")[0] < 500
+    assert "Traceback" not in app.log.read_text(), app.log.read_text()[-3000:]
+
+
+def test_a_message_to_a_session_that_is_gone_does_not_end_the_queue() -> None:
+    code = """
+from types import SimpleNamespace
+from zoo.ui.shell import build
+queue = build()._queue
+gone = SimpleNamespace(alive=True, _id="1", session_hash="forgotten", streaming=False)
+queue.send_message(gone, SimpleNamespace(event_id=None))
+assert not gone.alive
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)
+
+
+def test_routes_that_the_app_does_not_use_are_closed(app: Served) -> None:
+    for path in ("/monitoring", "/gradio_api/proxy=http://x.hf.space/", "/gradio_api/runs", "/gradio_api/deep_link",
+                 "/gradio_api/vibe-code", "/gradio_api/file=http://example.org/a"):  # fmt: skip
+        assert get(app.url + path)[0] == 404, path
+    assert get(f"{app.url}/gradio_api/file=/etc/passwd")[0] in (403, 404)
+
+
+def test_pages_carry_headers_that_let_only_our_origin_through(app: Served) -> None:
+    status, headers, page = get(app.url)
+    policy = {name.lower(): value for name, value in headers.items()}["content-security-policy"]
+    assert status == 200 and "default-src 'self'" in policy and "http://" not in policy
+    assert not re.search(rb"<(?:meta|link|script|img)\b[^>]*https?://", page)
+    assert get(f"{app.url}/theme.css", Range="bytes=1-2-3;x")[0] == 200
+
+
+def test_a_flood_of_posts_is_slowed_down_and_a_newcomer_is_served() -> None:
+    import asyncio
+
+    from zoo.ui.gate import BURST, Gate
+
+    async def nothing(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def ask(gate: Gate, client: str) -> int:
+        answers: list[int] = []
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                answers.append(message["status"])
+
+        scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "client": (client, 1)}
+        await gate(scope, None, send)  # type: ignore[arg-type]
+        return answers[0]
+
+    async def flood() -> None:
+        gate = Gate(nothing)
+        answers = [await ask(gate, "a") for _ in range(int(BURST) + 40)]
+        assert answers.count(429) >= 30 and answers[0] == 200
+        assert await ask(gate, "b") == 200
+
+    asyncio.run(flood())
+
+
+def test_stop_frees_the_machine_for_the_next(client: Any) -> None:
+    long = client.submit(TEXT, "KING:", 1000, 1.0, 0, 1.0, 1.0, 1, api_name="/write_text")
+    while not long.outputs():
+        time.sleep(0.05)
+        assert not long.done()
+    long.cancel()
+    begun = time.monotonic()
+    client.predict(GAN, "1", 1, 0, 0.8, api_name="/draw_images")
+    assert time.monotonic() - begun < 10
+
+
+def test_whatever_a_handler_raises_becomes_a_message_with_an_incident_number(tmp_path: Path) -> None:
+    code = """
+import gradio as gr
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+from zoo.ui.guard import GuardedBlocks
+from zoo.generate.library import InputError
+raised = {
+    "exit": SystemExit(3), "fault": RuntimeError("secret /etc/x"), "stop": StopIteration(), "memory": MemoryError(),
+    "system": OSError("secret /etc/x"), "panic": BaseException("secret /etc/x"),
+}
+def fails(name: str) -> str:
+    if name == "input": raise InputError("<b>seven</b> is no digit")
+    if name == "surrogate": return "a\\ud800b\\x00c"
+    raise raised[name]
+with GuardedBlocks() as demo:
+    gr.api(fails, api_name="fails")
+_, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, show_error=False)
+client = Client(url, verbose=False)
+for name in raised:
+    try:
+        client.predict(name, api_name="/fails")
+    except AppError as error:
+        assert "number:" in str(error) and "secret" not in str(error), (name, str(error))
+    else:
+        raise SystemExit(f"{name} passed")
+try:
+    client.predict("input", api_name="/fails")
+except AppError as error:
+    assert "&lt;b&gt;seven&lt;/b&gt; is no digit" in str(error), str(error)
+assert client.predict("surrogate", api_name="/fails") == "abc"
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120,
+        env={**os.environ, "GRADIO_TEMP_DIR": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    assert "incident" in done.stderr and "RuntimeError: secret" in done.stderr  # the log has what the visitor has not
+
+
+def test_a_client_that_goes_away_frees_the_machine(tmp_path: Path) -> None:
+    code = """
+import subprocess, sys, time
+import gradio as gr
+from gradio_client import Client
+from zoo.ui.guard import GuardedBlocks, one_at_a_time
+at = []
+@one_at_a_time
+def count(word):
+    for step in range(600):
+        at.append(step)
+        time.sleep(0.1)
+        yield word
+with GuardedBlocks() as demo:
+    word, said, button = gr.Textbox(), gr.Textbox(), gr.Button()
+    button.click(count, word, said, api_name="count", concurrency_id="compute")
+_, url, _ = demo.launch(prevent_thread_lock=True, quiet=True)
+ask = "from gradio_client import Client; Client(%r, verbose=False).predict('a', api_name='/count')" % url
+caller = subprocess.Popen([sys.executable, "-c", ask])
+while not at: time.sleep(0.1)
+caller.kill()
+job = Client(url, verbose=False).submit("b", api_name="/count")
+begun = time.monotonic()
+while not job.outputs():
+    time.sleep(0.05)
+    assert time.monotonic() - begun < 20
+assert len(at) < 590
+import os; os._exit(0)
+"""
+    environment = {**os.environ, "GRADIO_TEMP_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120, env=environment)
+
+
+def test_a_card_from_a_stranger_can_fetch_nothing() -> None:
+    from zoo.ui.models import plain_card
+
+    card = """---
+license: mit
+---
+# Name <script>alert(1)</script>
+![shot](https://evil.example/x.png) [text](javascript:alert(1)) [ref][1] <https://evil.example> https://evil.example/y
+<img src=x onerror=alert(1)>
+
+[1]: https://evil.example/z
+"""
+    shown = plain_card(card)
+    assert "license: mit" not in shown and "](" not in shown and "<script" not in shown and "<img" not in shown
+    assert not re.search(r"(?<!`)https?://", shown)
+    assert "shot" in shown and "text" in shown and "# Name" in shown
+
+
+def test_sigterm_ends_the_app_with_zero(tmp_path: Path) -> None:
+    with served(tmp_path) as running:
+        begun = time.monotonic()
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(15) == 0
+        assert time.monotonic() - begun < 12

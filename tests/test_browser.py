@@ -1,0 +1,272 @@
+"""The app as a visitor sees it: every tab, in both languages, in a real Chromium that may speak to our origin only."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+from serving import Served, served
+
+FLAGS = [
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--no-first-run", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+]  # fmt: skip
+HARMLESS = re.compile(r"WebGL|GL Driver|GPU stall|PixiJS")
+"""Console errors that the drawing pad's canvas writes where there is no graphics card."""
+LANGUAGES = {"en": ("en-US", "Text", "Write"), "zh-CN": ("zh-CN", "文字", "写")}
+WAIT = 60_000
+
+
+def chromium() -> str:
+    """Path of a Chromium or Chrome. Fails, rather than skips, when there is none: this test is part of the promise."""
+    given = os.environ.get("ZOO_CHROMIUM")
+    found = given or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if not found or not Path(found).exists():
+        where = f"ZOO_CHROMIUM is {given}, and there is nothing there" if given else "no Chromium was found"
+        pytest.fail(
+            f"{where}. Get one with `apt-get install chromium` (or `python -m playwright install chromium`),"
+            " or set ZOO_CHROMIUM=/path/to/chrome."
+        )
+    return found
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("app")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Any]:
+    with sync_playwright() as running:
+        yield running
+
+
+@contextmanager
+def visitor(playwright: Any, folder: Path, url: str, locale: str = "en-US", **options: Any) -> Iterator[Page]:
+    """A page of the app in a fresh browser; the block fails when it asked another origin or anything went wrong."""
+    context = playwright.chromium.launch_persistent_context(
+        str(folder / "profile"), executable_path=chromium(), headless=True, args=FLAGS, locale=locale,
+        **{"viewport": {"width": 1280, "height": 900}, **options},
+    )  # fmt: skip
+    complaints: list[str] = []
+    page = context.new_page()
+
+    def console(message: Any) -> None:
+        if message.type == "error" and not HARMLESS.search(message.text):
+            complaints.append(f"console: {message.text}")
+
+    def failed(request: Any) -> None:
+        # The stream of a finished or stopped run is closed by the page itself.
+        if request.failure != "net::ERR_ABORTED":
+            complaints.append(f"failed: {request.url} {request.failure}")
+
+    def asked(request: Any) -> None:
+        if not request.url.startswith((url, "data:", "blob:")):
+            complaints.append(f"left the origin: {request.url}")
+
+    page.on("console", console)
+    page.on("pageerror", lambda error: complaints.append(f"page error: {error}"))
+    page.on("requestfailed", failed)
+    context.on("request", asked)
+    try:
+        page.goto(url)
+        page.get_by_role("tab").first.wait_for(timeout=WAIT)
+        yield page
+        assert not complaints, "\n".join(complaints)
+    finally:
+        context.close()
+
+
+def open_tab(page: Page, *names: str) -> None:
+    for name in names:
+        page.locator(f'[role=tab][id^="tab_{name}"]:visible').first.click()
+
+
+def made(page: Page, prefix: str) -> None:
+    """Wait for the quiet line under a result: it is written when the result is there."""
+    expect(page.locator(f"#{prefix}_source textarea")).to_have_value(re.compile(r"weights [0-9a-f]{8}"), timeout=WAIT)
+
+
+def shown(page: Page, elem_id: str) -> None:
+    """Wait for a picture to be drawn."""
+    image = page.locator(f"#{elem_id} img").first
+    expect(image).to_be_visible(timeout=WAIT)
+    page.wait_for_function("image => image.complete && image.naturalWidth > 20", arg=image.element_handle())
+
+
+def draw_seven(page: Page, pad: str) -> None:
+    expect(page.locator(f'#{pad} button[aria-label="Brush"].highlight')).to_be_visible(timeout=WAIT)
+    box = page.locator(f"#{pad} canvas").last.bounding_box()
+    assert box
+    at = [
+        (box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in ((0.33, 0.3), (0.66, 0.3), (0.48, 0.75))
+    ]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    for point in at[1:]:
+        page.mouse.move(*point, steps=6)
+    page.mouse.up()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_tab_works(app: Served, playwright: Any, tmp_path: Path, language: str) -> None:
+    locale, first_tab, write = LANGUAGES[language]
+    with visitor(playwright, tmp_path, app.url, locale) as page:
+        expect(page.locator("html")).to_have_attribute("lang", language)
+        expect(page.locator('[role=tab][id^="tab_text"]').first).to_have_text(first_tab)
+        expect(page.locator("#write_run")).to_have_text(write)
+
+        page.locator("#write_run").click()
+        expect(page.locator("#write_result textarea")).to_have_value(
+            re.compile(r"ROMEO:.{20,}", re.DOTALL), timeout=WAIT
+        )
+        made(page, "write")
+        open_tab(page, "poem")
+        page.locator("#poem_example_0").click()
+        expect(page.locator("#poem_result textarea")).to_have_value(re.compile("^春.*。$", re.DOTALL), timeout=WAIT)
+        made(page, "poem")
+
+        open_tab(page, "image")
+        page.locator("#draw_run").click()
+        made(page, "draw")
+        shown(page, "draw_result")
+        open_tab(page, "morph")
+        page.locator("#morph_run").click()
+        made(page, "morph")
+        shown(page, "morph_result")
+        shown(page, "morph_strip")
+        open_tab(page, "map")
+        page.locator("#map_dice").click()
+        made(page, "map")
+        shown(page, "map_result")
+        open_tab(page, "redraw")
+        draw_seven(page, "redraw_pad")
+        page.locator("#redraw_run").click()
+        made(page, "redraw")
+        shown(page, "redraw_result")
+
+        open_tab(page, "audio")
+        page.locator("#speak_run").click()
+        made(page, "speak")
+        shown(page, "speak_spectrogram")
+        expect(page.locator("#speak_result .waveform-container, #speak_result #waveform").first).to_be_visible()
+
+        open_tab(page, "crossmodal")
+        page.locator("#type_example_2").click()
+        made(page, "cross")
+        expect(page.locator("#cross_words textarea")).to_have_value(re.compile("forty-two · 四十二"))
+        shown(page, "cross_picture")
+        open_tab(page, "sketch")
+        draw_seven(page, "sketch_pad")
+        page.locator("#sketch_run").click()
+        expect(page.locator("#cross_words textarea")).to_have_value(re.compile("^(?!forty)"), timeout=WAIT)
+        expect(page.locator("#cross_judged .output-class")).to_have_text(re.compile(r"^\s*\d\s*$"))
+        made(page, "cross")
+
+        open_tab(page, "models")
+        header = {"en": "Parameters", "zh-CN": "参数量"}[language]
+        expect(page.locator("#models_table")).to_contain_text("gpt.shakespeare")
+        expect(page.locator("#models_table")).to_contain_text(header)
+        expect(page.locator("#models_card")).to_contain_text(re.compile(r"\w{4,}"))
+        untranslated = page.locator("gradio-app").evaluate(
+            "app => app.outerHTML.match(/.{60}(__i18n__|zoo_\\w+).{60}/)"
+        )
+        assert not untranslated
+
+
+def test_a_digit_is_spoken_into_the_microphone(app: Served, playwright: Any, tmp_path: Path) -> None:
+    with visitor(playwright, tmp_path, app.url, permissions=["microphone"]) as page:
+        open_tab(page, "crossmodal", "voice")
+        page.locator("#voice_recording .record-button").click()
+        page.wait_for_timeout(1500)
+        page.locator("#voice_recording .stop-button").click()
+        expect(page.locator("#voice_recording .waveform-container, #voice_recording #waveform").first).to_be_visible()
+        page.locator("#voice_run").click()
+        made(page, "cross")
+        expect(page.locator("#cross_judged .output-class")).to_have_text(re.compile(r"^\s*\d\s*$"))
+
+
+def test_results_can_be_downloaded_as_png_and_wav(app: Served, playwright: Any, tmp_path: Path) -> None:
+    with visitor(playwright, tmp_path, app.url, accept_downloads=True) as page:
+        for tab, prefix, result, magic in (
+            ("image", "draw", "draw_result", b"\x89PNG"),
+            ("audio", "speak", "speak_result", b"RIFF"),
+        ):
+            open_tab(page, tab)
+            page.locator(f"#{prefix}_run").click()
+            made(page, prefix)
+            page.locator(f"#{result}").hover()
+            with page.expect_download() as download:
+                page.locator(f'#{result} a[download], #{result} button[aria-label="Download"]').first.click()
+            assert Path(download.value.path()).read_bytes().startswith(magic)
+
+
+def test_stop_stops_the_writing(app: Served, playwright: Any, tmp_path: Path) -> None:
+    with visitor(playwright, tmp_path, app.url) as page:
+        page.locator("#write_length input[type=number]").fill("1000")
+        page.locator("#write_length input[type=number]").press("Enter")
+        page.locator("#write_run").click()
+        result = page.locator("#write_result textarea")
+        expect(result).to_have_value(re.compile(r"ROMEO:.{5,}", re.DOTALL), timeout=WAIT)
+        page.locator("#write_stop").click()
+        page.wait_for_timeout(700)
+        stopped = result.input_value()
+        page.wait_for_timeout(1000)
+        assert result.input_value() == stopped and len(stopped) < 1000
+        page.locator("#write_run").click()  # and the machine is free
+        made(page, "write")
+
+
+def test_a_refusal_is_shown_in_words_and_runs_no_script(app: Served, playwright: Any, tmp_path: Path) -> None:
+    with visitor(playwright, tmp_path, app.url) as page:
+        open_tab(page, "crossmodal")
+        page.evaluate("window.hurt = 0")
+        page.locator("#type_number textarea, #type_number input").first.fill("<img src=x onerror='window.hurt=1'>")
+        page.locator("#type_run").click()
+        toast = page.get_by_test_id("toast-body")
+        expect(toast).to_contain_text("<img src=x", timeout=WAIT)
+        assert page.evaluate("window.hurt") == 0 and toast.locator("img").count() == 0
+
+
+def test_the_switches_change_language_and_shade_and_remember_them(app: Served, playwright: Any, tmp_path: Path) -> None:
+    with visitor(playwright, tmp_path, app.url) as page:
+        page.locator("#zoo-language").click()
+        expect(page.locator('[role=tab][id^="tab_text"]').first).to_have_text("文字", timeout=WAIT)
+        page.locator("#type_number").wait_for(state="detached")
+        page.locator("#write_length input[type=number]").fill("20")
+        page.locator("#write_length input[type=number]").press("Enter")
+        page.locator("#write_run").click()
+        expect(page.locator("#write_source textarea")).to_have_value(
+            re.compile("词元"), timeout=WAIT
+        )  # the server's words
+        page.locator("#zoo-shade").click()
+        expect(page.locator("body")).to_have_class(re.compile("dark"))
+        page.goto(app.url)
+        expect(page.locator('[role=tab][id^="tab_text"]').first).to_have_text("文字", timeout=WAIT)
+        expect(page.locator("body")).to_have_class(re.compile("dark"))
+        page.locator("#zoo-language").click()
+        expect(page.locator('[role=tab][id^="tab_text"]').first).to_have_text("Text", timeout=WAIT)
+
+
+def test_nothing_is_wider_than_the_screen_and_all_stands_in_the_middle(
+    app: Served, playwright: Any, tmp_path: Path
+) -> None:
+    with visitor(playwright, tmp_path, app.url, viewport={"width": 1440, "height": 844}) as page:
+        for width in (1440, 820, 390, 360):
+            page.set_viewport_size({"width": width, "height": 844})
+            page.wait_for_timeout(300)
+            for tab in ("text", "poem", "image", "morph", "redraw", "audio", "crossmodal", "sketch", "models"):
+                page.locator(f'[role=tab][id^="tab_{tab}"]:visible').first.evaluate("tab => tab.click()")
+                page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 30)))")
+                assert page.evaluate("document.documentElement.scrollWidth") <= width, (tab, width)
+                box = page.locator(".zoo-tabs").bounding_box()
+                assert box and abs(box["x"] + box["width"] / 2 - width / 2) <= 8, (tab, width)

@@ -1,0 +1,112 @@
+"""The Audio tab: spoken digits, made sample by sample."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from zoo.entry import AUDIO_GENERATION
+from zoo.generate import audio as generate
+from zoo.generate import library
+from zoo.ui.controls import (
+    PROGRESS,
+    examples,
+    intro,
+    model_picker,
+    picker_of,
+    result_picture,
+    run_and_stop,
+    seed_and_dice,
+    source_line,
+    wire,
+)
+from zoo.ui.guard import GuardedBlocks, compute, integral, one_at_a_time
+from zoo.ui.strings import say, text
+
+SPEAKER = "jackson"
+NUMBERS = ("7", "42", "2026", "314159")
+
+
+@one_at_a_time
+def speak_digits(
+    model: str, digits: str, speaker: str, temperature: float, seed: int, progress: gr.Progress = PROGRESS
+) -> Iterator[tuple[Any, Any, str]]:
+    """Speak digits; returns the sound as a WAV file and its spectrogram.
+
+    Parameters:
+        model: name of an audio checkpoint, as the Models tab lists it
+        digits: the digits to say, one or several
+        speaker: one of the model's speakers
+        temperature: 1 samples as trained; lower is steadier, up to 2
+        seed: whole number from 0; the same seed gives the same sound
+    """
+    for step in compute(generate.speak, model, digits, speaker=speaker, temperature=temperature, seed=integral(seed)):
+        if isinstance(step, float):
+            progress(step, desc=say("sampling"))
+            yield (gr.skip(),) * 3
+        else:
+            yield playable(step), step.spectrogram, step.source.line()
+
+
+def playable(sound: generate.Sound) -> tuple[int, np.ndarray]:
+    """(sample rate, int16 samples): gradio would stretch floats to full scale, and quiet sounds are quiet."""
+    return sound.sample_rate, np.round(np.clip(sound.waveform, -1, 1) * 32767).astype(np.int16)
+
+
+def player(elem_id: str, *, autoplay: bool = False) -> gr.Audio:
+    """A waveform player with a WAV download."""
+    return gr.Audio(
+        label=text("sound"), show_label=False, interactive=False, format="wav", buttons=["download"], autoplay=autoplay,
+        elem_id=elem_id, elem_classes="zoo-result zoo-player", waveform_options=gr.WaveformOptions(
+            waveform_color="#a9b8ad", waveform_progress_color="#2f5f50", sample_rate=8000, show_recording_waveform=True
+        ),
+    )  # fmt: skip
+
+
+def speaker_picker(model: str, elem_id: str) -> gr.Dropdown:
+    """A picker of the model's speakers."""
+    return picker_of(generate.speakers(model), "speaker", elem_id, prefer=SPEAKER)
+
+
+def _speakers(model: str) -> Any:
+    names = generate.speakers(model)
+    return gr.update(choices=names, value=SPEAKER if SPEAKER in names else next(iter(names), None))
+
+
+def _speak() -> None:
+    with gr.Row(elem_classes="zoo-work"):
+        with gr.Column(scale=0, min_width=320, elem_classes="zoo-controls"):
+            intro("audio_intro")
+            model = model_picker(AUDIO_GENERATION, "speak_model")
+            digits = gr.Textbox(
+                "7", label=text("digits"), placeholder=text("digits_placeholder"), elem_id="speak_digits"
+            )
+            chips = examples("speak", NUMBERS)
+            speaker = speaker_picker(str(model.value), "speak_speaker")
+            temperature = gr.Slider(0.1, 1.5, 0.9, step=0.05, label=text("temperature"), elem_id="speak_temperature")
+            seed, dice = seed_and_dice("speak")
+            run, stop = run_and_stop("speak", "speak")
+        with gr.Column(elem_classes="zoo-results"):
+            picture = result_picture("speak", "spectrogram", name="spectrogram", classes="zoo-spectrogram")
+            sound = player("speak_result", autoplay=True)
+            source = source_line("speak")
+    model.change(_speakers, [model], [speaker], api_visibility="private", queue=False, show_progress="hidden")
+    wire(
+        speak_digits, [model, digits, speaker, temperature, seed], [sound, picture, source],
+        api_name="speak_digits", run=run, stop=stop, dice=(seed, dice), enter=[digits], progress=[picture],
+        fills=[(chip, digits, json.dumps(n)) for chip, n in zip(chips, NUMBERS, strict=True)],
+    )  # fmt: skip
+
+
+def build() -> gr.Blocks:
+    """The tab, on its own or to be rendered in a `gr.Tab`."""
+    with GuardedBlocks() as tab:
+        if library.choices(AUDIO_GENERATION):
+            _speak()
+        else:
+            intro("no_model")
+    return tab

@@ -1,0 +1,164 @@
+"""The single guard around every handler: what comes in is checked, what goes wrong is said in words.
+
+`GuardedBlocks` stands where gradio calls handlers, so a tab cannot forget it. A refused input keeps its words
+(`InputError`); anything else that is raised, an interpreter exit or a native panic included, becomes a short message
+with an incident number, and its traceback goes to the server's log only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import html
+import logging
+import math
+import secrets
+import threading
+import time
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any, ParamSpec, TypeVar
+
+import gradio as gr
+from gradio.context import LocalContext
+from gradio.i18n import I18nData
+
+from zoo.generate.library import InputError
+from zoo.runtime import gpu
+from zoo.ui.strings import english, say
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+MAX_TEXT = 2_000
+"""Characters that one text input may have."""
+MAX_WAIT = 60.0
+"""Seconds a request waits for the machine before it is told to come back."""
+MAX_RUN = 120.0
+"""Seconds a request may hold the machine."""
+
+_log = logging.getLogger("zoo.ui")
+_turn = threading.Semaphore(1)
+
+
+def clean(text: str) -> str:
+    """Drop lone surrogates and control characters (but tab and newline): one of them cuts the event stream."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {_cleaned(key): _cleaned(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_cleaned, value)) if type(value) in (list, tuple) else value
+    return value
+
+
+def _refuse_excess(value: Any) -> None:
+    """Raise InputError for a text that is too long or a number that is not finite, however deep it lies."""
+    if isinstance(value, str) and len(value) > MAX_TEXT:
+        raise InputError(say("too_long", limit=MAX_TEXT, given=len(value)))
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(say("not_finite", given=value))
+    if isinstance(value, dict):
+        for item in value.values():
+            _refuse_excess(item)
+    if isinstance(value, list | tuple):
+        for item in value:
+            _refuse_excess(item)
+
+
+def integral(value: Any) -> Any:
+    """7.0 as 7: a browser and JSON know one kind of number. Anything else stays, and is judged where it is used."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+@gpu
+def compute(function: Callable[..., Any], *arguments: Any, **options: Any) -> Iterator[Any]:
+    """Run a function of `zoo.generate` where the compute is; yield what it yields, or its one result."""
+    result = function(*arguments, **options)
+    if isinstance(result, Iterator):
+        yield from result
+    else:
+        yield result
+
+
+def one_at_a_time(handler: Callable[P, Iterator[R]]) -> Callable[P, Iterator[R]]:
+    """Let a generator handler hold the machine alone, for at most MAX_RUN seconds.
+
+    gradio's queue alone is not enough: a cancelled event frees its place there while its thread still computes.
+    While it waits it yields "no change", so that Stop and a closed page are noticed at once.
+    """
+
+    @functools.wraps(handler)
+    def serve(*args: P.args, **kwargs: P.kwargs) -> Iterator[Any]:
+        begun = time.monotonic()
+        while not _turn.acquire(timeout=0.2):
+            if time.monotonic() - begun > MAX_WAIT:
+                raise InputError(say("busy"))
+            yield gr.skip()
+        begun = time.monotonic()
+        try:
+            with closing(handler(*args, **kwargs)) as results:  # type: ignore[type-var]
+                for result in results:
+                    yield result
+                    if time.monotonic() - begun > MAX_RUN:
+                        raise InputError(say("too_slow", seconds=round(MAX_RUN)))
+        finally:
+            _turn.release()
+
+    return serve
+
+
+class GuardedBlocks(gr.Blocks):
+    """A `gr.Blocks` whose every call passes the guard, from reading the inputs to cleaning the outputs."""
+
+    def get_api_info(self, *args: Any, **kwargs: Any) -> Any:  # the signatures are gradio's own
+        """Describe the endpoints, with English words where labels are translated in the browser."""
+        info = super().get_api_info(*args, **kwargs)
+        for endpoint in info["named_endpoints"].values():
+            for value in (*endpoint["parameters"], *endpoint["returns"]):
+                if isinstance(value["label"], I18nData):
+                    value["label"] = english(value["label"].key.removeprefix("zoo_"))
+        return info
+
+    async def preprocess_data(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the inputs; what a component cannot read is the caller's mistake and no incident."""
+        try:
+            return await super().preprocess_data(*args, **kwargs)
+        except gr.Error:
+            raise
+        except (ValueError, TypeError, LookupError, AttributeError, OSError) as error:
+            _log.info("refused an input: %s", error)
+            raise InputError(say("bad_value")) from error
+
+    async def process_api(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Serve one call (or one more step of a generator)."""
+        request = kwargs.get("request")
+        LocalContext.request.set(request if isinstance(request, gr.Request) else None)
+        try:
+            if kwargs.get("iterator") is None:
+                _refuse_excess(kwargs.get("inputs"))
+            output: dict[str, Any] = await super().process_api(*args, **kwargs)
+        except (asyncio.CancelledError, GeneratorExit):
+            raise
+        except InputError as error:
+            raise _error(say("error_input"), str(error)) from error
+        except gr.Error as error:
+            raise _error(say("error_input"), str(error.message)) from error
+        except BaseException as error:  # noqa: BLE001, the single guard
+            incident = secrets.token_hex(4)
+            _log.error("incident %s", incident, exc_info=error)
+            raise _error(say("error_inside"), say("incident", number=incident)) from None
+        output["data"] = _cleaned(output["data"])
+        return output
+
+
+def _error(title: str, message: str) -> gr.Error:
+    # gradio renders the message as HTML, and an error may quote what a stranger typed.
+    return gr.Error(html.escape(clean(message), quote=False), title=title, print_exception=False)

@@ -1,0 +1,244 @@
+"""Every word of the frame, in English and in Chinese. What models and their cards say is shown as it is.
+
+Labels are translated in the browser (`text`); what the server says itself is translated by `say`, which goes by
+the page's `?lang=` and then by the request's Accept-Language. Keys begin with "zoo_": gradio's own namespaces
+("image", "audio") would hide ours.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import gradio as gr
+from gradio.context import LocalContext
+
+Language = Literal["en", "zh-CN"]
+
+_STRINGS: dict[str, tuple[str, str]] = {
+    # frame
+    "tab_text": ("Text", "文字"),
+    "tab_image": ("Image", "图像"),
+    "tab_audio": ("Audio", "声音"),
+    "tab_crossmodal": ("Cross-modal", "跨模态"),
+    "tab_models": ("Models", "模型"),
+    "model": ("Model", "模型"),
+    "seed": ("Seed", "种子"),
+    "advanced": ("Advanced", "高级选项"),
+    "stop": ("Stop", "停止"),
+    "source": ("Where this came from", "出处"),
+    "source_empty": (
+        "The model, its seed, its measured figure and its licence will stand here.",
+        "生成之后，这里写明模型、种子、实测指标与许可证。",
+    ),
+    "no_model": (
+        "No model for this is installed yet. The **Models** tab can load one.",
+        "这里还没有可用的模型，可以在「模型」页加载。",
+    ),
+    "temperature": ("Temperature", "温度"),
+    "temperature_info": ("Low is safe, high is daring", "低则稳，高则奇"),
+    "top_k": ("Top-k (0 = off)", "Top-k（0 为不限）"),
+    "top_p": ("Top-p", "Top-p"),
+    # text
+    "write": ("Write", "写"),
+    "compose": ("Compose", "作诗"),
+    "continue": ("Continue a text", "续写"),
+    "poem": ("Tang poem", "唐诗"),
+    "write_intro": ("A small Transformer that has read only Shakespeare.", "一个只读过莎士比亚的小 Transformer。"),
+    "poem_intro": (
+        "Classical Chinese poems. The form always holds: so many lines, so many characters.",
+        "写近体诗。字数、句数必合体式。",
+    ),
+    "prompt": ("Beginning", "开头"),
+    "prompt_placeholder": ("How should it begin?", "从哪里写起？"),
+    "length": ("Length (characters)", "长度（字符）"),
+    "repetition_penalty": ("Repetition penalty", "重复惩罚"),
+    "text_result": ("Text", "文字"),
+    "text_empty": ("The text will be written here, a character at a time.", "文字将在这里逐字写出。"),
+    "poem_result": ("Poem", "诗"),
+    "poem_empty": ("诗成于此", "诗成于此"),
+    "form": ("Form", "体式"),
+    "title": ("Title", "题目"),
+    "title_placeholder": ("optional, for example 春望", "可不填，例如 春望"),
+    "author": ("In the manner of", "仿作者"),
+    "author_placeholder": ("optional, for example 李白", "可不填，例如 李白"),
+    "acrostic": ("Acrostic 藏头", "藏头"),
+    "acrostic_placeholder": ("first characters of the lines, for example 春夏秋冬", "各句首字，例如 春夏秋冬"),
+    # image
+    "draw": ("Draw", "画"),
+    "image_generate": ("Generate", "生成"),
+    "image_morph": ("Morph", "渐变"),
+    "image_map": ("Map", "隐空间"),
+    "image_redraw": ("Redraw", "重画"),
+    "draw_intro": ("New pictures, drawn from noise.", "从噪声里画出的新图。"),
+    "morph_intro": (
+        "A walk through the VAE's latent space, from picture to picture.",
+        "在 VAE 的隐空间里，从一图走到另一图。",
+    ),
+    "map_intro": ("A flat slice through the latent space: neighbours look alike.", "隐空间的一个切面：相邻者相似。"),
+    "redraw_intro": ("Draw on the pad. The VAE sees it and draws it again.", "在画板上画一笔，VAE 看过之后重画一遍。"),
+    "class": ("Class", "类别"),
+    "class_all": ("All", "全部"),
+    "grid": ("Grid (pictures a side)", "网格（每边张数）"),
+    "truncation": ("Truncation", "截断"),
+    "truncation_info": ("Below 1: more typical, less varied", "小于 1：更典型，少变化"),
+    "picture": ("Picture", "图"),
+    "picture_empty": ("Your pictures will appear here.", "图会出现在这里。"),
+    "animation": ("Animation", "动画"),
+    "strip": ("The same walk, laid out", "同一段路，铺开来看"),
+    "waypoints": ("Waypoints", "途经点"),
+    "frames": ("Frames", "帧数"),
+    "animate": ("Animate", "生成动画"),
+    "show_map": ("Show the map", "展开"),
+    "map_size": ("Map size (pictures a side)", "大小（每边张数）"),
+    "pad": ("Your drawing", "你的画"),
+    "redraw": ("Redraw", "重画"),
+    "redraw_result": ("As the model sees it, and as it draws it again", "模型所见，与模型重画"),
+    # audio
+    "speak": ("Speak", "说"),
+    "audio_intro": (
+        "Spoken digits, made sample by sample: 8,000 numbers a second.",
+        "逐个采样点生成的英文数字读音，每秒 8000 个数。",
+    ),
+    "digits": ("Digits", "数字"),
+    "digits_placeholder": ("one or several, for example 2026", "一个或多个，例如 2026"),
+    "speaker": ("Speaker", "说话人"),
+    "sound": ("Sound", "声音"),
+    "spectrogram": ("Spectrogram", "频谱图"),
+    "spectrogram_empty": ("The spectrogram will appear here.", "频谱图会出现在这里。"),
+    "sampling": ("Sampling", "正在采样"),
+    # cross-modal
+    "cross_intro": (
+        "Give a number in any form. The judges say what they saw or heard; the other forms are made from it.",
+        "用任何方式给出一个数。判别模型说出它看见或听见了什么，再由此生成其余形式。",
+    ),
+    "type": ("Type", "打字"),
+    "sketch": ("Draw", "手写"),
+    "voice": ("Speak", "说话"),
+    "number": ("A number", "一个数"),
+    "number_placeholder": ("seven, 七, 42, forty-two …", "七、42、四十二、seven ……"),
+    "drawing": ("Draw one digit", "写一个数字"),
+    "recording": ("Say one digit in English", "用英语说一个数字"),
+    "translate": ("Turn it into the others", "化作其余形式"),
+    "recognised": ("What the judge makes of it", "判别模型的判断"),
+    "in_words": ("In words", "文字"),
+    "words_empty": ("seven · 七", "seven · 七"),
+    "as_picture": ("As a picture", "图像"),
+    "as_sound": ("As a sound", "声音"),
+    "unsure": ("The judge is unsure; this is its best guess.", "判别模型也拿不准，这是它最好的猜测。"),
+    # models
+    "models_intro": (
+        "What is in the zoo. Every figure was measured, and `python -m zoo verify --all` measures it again.",
+        "园中所有模型。每个数字都是实测的，`python -m zoo verify --all` 可以重新测一遍。",
+    ),
+    "table": ("Models", "模型"),
+    "card": ("Model card", "模型卡"),
+    "show_card": ("Show its card", "看模型卡"),
+    "add": ("Load another", "加载别的模型"),
+    "add_label": ("Hub id or local folder", "Hub 名称或本地文件夹"),
+    "add_placeholder": (
+        "user/name, user/name@revision, or /path/to/folder",
+        "user/name、user/name@revision 或 /文件夹路径",
+    ),
+    "add_button": ("Load", "加载"),
+    "added": ("{name} is loaded. Its tab now offers it.", "{name} 已加载，可在对应的页里选用。"),
+    # said by the server
+    "error_input": ("That will not work", "这样不行"),
+    "error_inside": ("Something went wrong", "出了点问题"),
+    "incident": (
+        "It is not your fault. If you report it, give this number: {number}.",
+        "不是你的错。反馈时请附上编号 {number}。",
+    ),
+    "too_long": (
+        "A text may have at most {limit:,} characters; this has {given:,}.",
+        "文字最多 {limit} 个字符，这里有 {given} 个。",
+    ),
+    "not_finite": ("A number must be finite; this is {given}.", "数必须是有限的，这里是 {given}。"),
+    "not_side": ("A grid has 1 to 10 pictures a side, not {given}.", "网格每边 1 到 10 张，不能是 {given}。"),
+    "nothing_drawn": ("The pad is empty. Draw something first.", "画板还是空的，先画点什么吧。"),
+    "nothing_heard": ("There is no recording yet. Record or upload one first.", "还没有录音，先录一段或上传一段吧。"),
+    "busy": ("Others are being served. Please try again in a moment.", "正在为别人服务，请稍后再试。"),
+    "too_slow": ("This took longer than {seconds} seconds and was stopped.", "已超过 {seconds} 秒，停止了。"),
+    "speed": ("{tokens} tokens · {rate} tokens/s", "{tokens} 个词元 · 每秒 {rate} 个"),
+    "bad_value": ("One of the values cannot be used here.", "有一个值在这里不能用。"),
+    # columns of the table of models
+    "col_name": ("Model", "模型"),
+    "col_task": ("Task", "任务"),
+    "col_figure": ("Figure", "指标"),
+    "col_parameters": ("Parameters", "参数量"),
+    "col_size": ("MB", "MB"),
+    "col_licence": ("Licence", "许可证"),
+    "col_data": ("Data", "数据"),
+}
+
+_HEADER = """
+<header class="zoo-header">
+  <a class="zoo-brand" href="." aria-label="{home}">
+    <svg viewBox="0 0 40 40" width="40" height="40" aria-hidden="true">
+      <rect x="1" y="1" width="38" height="38" rx="7" fill="var(--zoo-seal)"/>
+      <g fill="none" stroke="var(--zoo-seal-ink)" stroke-width="2.6" stroke-linecap="round" stroke-linejoin="round">
+        <path d="M9 11h9L9 20h9"/><circle cx="27.5" cy="15.5" r="4.6"/>
+        <path d="M9 29c3-5 6-5 9 0s6 5 9 0 3.5-3.5 5-3.5"/>
+      </g>
+    </svg>
+    <span><b>{name}</b><small>{motto}</small></span>
+  </a>
+  <nav class="zoo-switches">
+    <button type="button" id="zoo-language" data-zoo-language="{other}" lang="{other}"
+      title="{switch}">{language}</button>
+    <button type="button" id="zoo-shade" title="{shade}" aria-label="{shade}">
+      <svg viewBox="0 0 20 20" width="18" height="18" aria-hidden="true"><circle cx="10" cy="10" r="7.2" fill="none"
+      stroke="currentColor" stroke-width="1.5"/><path d="M10 2.8a7.2 7.2 0 0 1 0 14.4z" fill="currentColor"/></svg>
+    </button>
+  </nav>
+</header>
+"""
+_HEADERS = (
+    _HEADER.format(
+        home="Model zoo", name="Model Zoo", motto="Small generative models, written and trained from scratch",
+        other="zh-CN", switch="切换到中文", language="中文", shade="Light or dark",
+    ),
+    _HEADER.format(
+        home="模型园", name="模型园", motto="从零写成、从零训练的小型生成模型",
+        other="en", switch="Switch to English", language="English", shade="浅色或深色",
+    ),
+)  # fmt: skip
+
+_ALL = {**_STRINGS, "header": _HEADERS}
+TRANSLATIONS = gr.I18n(
+    **{
+        language: {f"zoo_{key}": pair[index] for key, pair in _ALL.items()}
+        for language, index in (("en", 0), ("zh-CN", 1))
+    }
+)
+"""For `launch(i18n=...)`. The gate makes every browser's language one of these two."""
+
+
+def text(key: str) -> Any:
+    """A label that the browser translates."""
+    if key not in _ALL:
+        raise KeyError(key)
+    return TRANSLATIONS(f"zoo_{key}")
+
+
+def english(key: str) -> str:
+    """The English words, where the browser does not translate (the choices of a picker)."""
+    return _ALL[key][0]
+
+
+def chinese(key: str) -> str:
+    """The Chinese words, likewise."""
+    return _ALL[key][1]
+
+
+def language_of(request: Any) -> Language:
+    """The language of a request: its `?lang=`, else the first of its Accept-Language."""
+    if request is None:
+        return "en"
+    wanted = str(request.query_params.get("lang") or request.headers.get("accept-language") or "en")
+    return "zh-CN" if wanted.lower().startswith("zh") else "en"
+
+
+def say(key: str, **values: object) -> str:
+    """Words that the server says, in the language of the request being served."""
+    index = 1 if language_of(LocalContext.request.get(None)) == "zh-CN" else 0
+    return _STRINGS[key][index].format(**values)

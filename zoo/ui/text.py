@@ -1,0 +1,174 @@
+"""The Text tab: a beginning that is continued a token at a time, and Chinese poems whose form always holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import gradio as gr
+
+from zoo.entry import TEXT_GENERATION
+from zoo.generate import library
+from zoo.generate import text as generate
+from zoo.ui.controls import examples, intro, model_picker, picker_of, run_and_stop, seed_and_dice, source_line, wire
+from zoo.ui.guard import GuardedBlocks, compute, integral, one_at_a_time
+from zoo.ui.strings import say, text
+
+PROMPTS = ("ROMEO:", "To be, or not to be", "KING RICHARD III:\nNow", "First Witch:")
+ACROSTICS = ("春夏秋冬", "万事如意", "风花雪月", "山高水长")
+
+
+@one_at_a_time
+def write_text(
+    model: str,
+    prompt: str,
+    length: int,
+    temperature: float,
+    top_k: int,
+    top_p: float,
+    repetition_penalty: float,
+    seed: int,
+) -> Iterator[tuple[str, str]]:
+    """Continue a beginning with a language model; the text so far is streamed.
+
+    Parameters:
+        model: name of a text checkpoint, as the Models tab lists it
+        prompt: how the text begins; at most 2,000 characters, may be empty
+        length: how many tokens to write, 1 to 1,000
+        temperature: 0 takes the likeliest token, 1 samples as trained, up to 2
+        top_k: keep only this many likeliest tokens; 0 keeps all
+        top_p: keep the likeliest tokens that together have this probability, above 0 to 1
+        repetition_penalty: above 1 discourages tokens that were already used, 1 to 2
+        seed: whole number from 0; the same seed gives the same text
+    """
+    for writing in compute(
+        generate.write, model, prompt, max_new_tokens=integral(length), temperature=temperature,
+        top_k=integral(top_k), top_p=top_p, repetition_penalty=repetition_penalty, seed=integral(seed),
+    ):  # fmt: skip
+        yield writing.text, _line(writing)
+
+
+@one_at_a_time
+def compose_poem(
+    model: str,
+    form: str,
+    title: str,
+    acrostic: str,
+    author: str,
+    temperature: float,
+    top_k: int,
+    top_p: float,
+    seed: int,
+) -> Iterator[tuple[str, str]]:
+    """Compose a classical Chinese poem in a fixed form; the poem so far is streamed.
+
+    Parameters:
+        model: name of a poem checkpoint, as the Models tab lists it
+        form: one of 五言绝句, 七言绝句, 五言律诗, 七言律诗
+        title: title of the poem; may be empty
+        acrostic: first characters of the lines (藏头诗), at most one a line; may be empty
+        author: poet whose manner is wanted; may be empty
+        temperature: 0 takes the likeliest character, 1 samples as trained, up to 2
+        top_k: keep only this many likeliest characters; 0 keeps all
+        top_p: keep the likeliest characters that together have this probability, above 0 to 1
+        seed: whole number from 0; the same seed gives the same poem
+    """
+    for writing in compute(
+        generate.compose, model, form, title=title, author=author, acrostic=acrostic, temperature=temperature,
+        top_k=integral(top_k), top_p=top_p, seed=integral(seed),
+    ):  # fmt: skip
+        yield writing.text, _line(writing)
+
+
+def _line(writing: generate.Writing) -> str:
+    rate = round(writing.tokens / writing.seconds) if writing.seconds > 0 else 0
+    return f"{writing.source.line()} · {say('speed', tokens=writing.tokens, rate=rate)}"
+
+
+def _continue() -> None:
+    with gr.Row(elem_classes="zoo-work"):
+        with gr.Column(scale=0, min_width=320, elem_classes="zoo-controls"):
+            intro("write_intro")
+            model = model_picker(TEXT_GENERATION, "write_model", leave_out=generate.is_verse)
+            prompt = gr.Textbox(
+                PROMPTS[0], label=text("prompt"), placeholder=text("prompt_placeholder"), lines=2, max_lines=6,
+                elem_id="write_prompt",
+            )  # fmt: skip
+            chips = examples("write", [p.replace("\n", " ") for p in PROMPTS])
+            length = gr.Slider(1, 1000, 300, step=1, label=text("length"), elem_id="write_length")
+            temperature = gr.Slider(
+                0,
+                2,
+                0.6,
+                step=0.05,
+                label=text("temperature"),
+                info=text("temperature_info"),
+                elem_id="write_temperature",
+            )
+            seed, dice = seed_and_dice("write", 3)
+            run, stop = run_and_stop("write", "write")
+            with gr.Accordion(text("advanced"), open=False, elem_classes="zoo-advanced"):
+                top_k = gr.Slider(0, 100, 0, step=1, label=text("top_k"), elem_id="write_top_k")
+                top_p = gr.Slider(0.05, 1, 0.95, step=0.01, label=text("top_p"), elem_id="write_top_p")
+                penalty = gr.Slider(1, 2, 1, step=0.05, label=text("repetition_penalty"), elem_id="write_penalty")
+        with gr.Column(elem_classes="zoo-results"):
+            written = gr.Textbox(
+                label=text("text_result"), show_label=False, lines=18, max_lines=18, interactive=False,
+                buttons=["copy"], placeholder=text("text_empty"), elem_id="write_result",
+                elem_classes="zoo-result zoo-prose",
+            )  # fmt: skip
+            source = source_line("write")
+    wire(
+        write_text, [model, prompt, length, temperature, top_k, top_p, penalty, seed], [written, source],
+        api_name="write_text", run=run, stop=stop, dice=(seed, dice),
+        fills=[(chip, prompt, json.dumps(p)) for chip, p in zip(chips, PROMPTS, strict=True)],
+    )  # fmt: skip
+
+
+def _poem() -> None:
+    with gr.Row(elem_classes="zoo-work"):
+        with gr.Column(scale=0, min_width=320, elem_classes="zoo-controls"):
+            intro("poem_intro")
+            model = model_picker(TEXT_GENERATION, "poem_model", leave_out=lambda name: not generate.is_verse(name))
+            form = picker_of(generate.FORMS, "form", "poem_form")
+            title = gr.Textbox("", label=text("title"), placeholder=text("title_placeholder"), elem_id="poem_title")
+            acrostic = gr.Textbox(
+                "", label=text("acrostic"), placeholder=text("acrostic_placeholder"), elem_id="poem_acrostic"
+            )
+            chips = examples("poem", ACROSTICS)
+            seed, dice = seed_and_dice("poem")
+            run, stop = run_and_stop("compose", "poem")
+            with gr.Accordion(text("advanced"), open=False, elem_classes="zoo-advanced"):
+                author = gr.Textbox(
+                    "", label=text("author"), placeholder=text("author_placeholder"), elem_id="poem_author"
+                )
+                temperature = gr.Slider(0, 2, 0.8, step=0.05, label=text("temperature"), elem_id="poem_temperature")
+                top_k = gr.Slider(0, 100, 0, step=1, label=text("top_k"), elem_id="poem_top_k")
+                top_p = gr.Slider(0.05, 1, 0.9, step=0.01, label=text("top_p"), elem_id="poem_top_p")
+        with gr.Column(elem_classes="zoo-results"):
+            poem = gr.Textbox(
+                label=text("poem_result"), show_label=False, lines=8, max_lines=12, interactive=False, buttons=["copy"],
+                placeholder=text("poem_empty"), elem_id="poem_result", elem_classes="zoo-result zoo-poem",
+            )  # fmt: skip
+            source = source_line("poem")
+    wire(
+        compose_poem, [model, form, title, acrostic, author, temperature, top_k, top_p, seed], [poem, source],
+        api_name="compose_poem", run=run, stop=stop, dice=(seed, dice), enter=[title, acrostic, author],
+        fills=[(chip, acrostic, json.dumps(a)) for chip, a in zip(chips, ACROSTICS, strict=True)],
+    )  # fmt: skip
+
+
+def build() -> gr.Blocks:
+    """The tab, on its own or to be rendered in a `gr.Tab`."""
+    names = library.choices(TEXT_GENERATION)
+    with GuardedBlocks() as tab:
+        with gr.Tabs(elem_classes="zoo-kinds"):
+            if any(not generate.is_verse(name) for name in names):
+                with gr.Tab(text("continue"), elem_id="tab_write"):
+                    _continue()
+            if any(generate.is_verse(name) for name in names):
+                with gr.Tab(text("poem"), elem_id="tab_poem"):
+                    _poem()
+        if not names:
+            intro("no_model")
+    return tab
