@@ -182,8 +182,15 @@ def _image_generation(subject: Subject, data: Any, budget: Budget, poll: Poll) -
     ]  # fmt: skip
     if subject.model.num_classes:
         agreement = Figure(
-            "judge agreement", share, "share", "higher", "generated", budget.pictures,
-            max(0.002, 1.5 / budget.pictures), judge.name, judge.sha256,
+            "judge agreement",
+            share,
+            "share",
+            "higher",
+            "generated",
+            budget.pictures,
+            max(0.002, 1.5 / budget.pictures),
+            judge.name,
+            judge.sha256,
         )
         found.insert(0, agreement)
     return found

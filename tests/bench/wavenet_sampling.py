@@ -43,7 +43,8 @@ def peer(model: Any, condition: torch.Tensor, uniforms: np.ndarray) -> list[int]
             gates = layer.taps(torch.cat([queue[slot], x], dim=1)) + layer.condition(row)
             queue[slot] = x
             filters, gate = gates.chunk(2, dim=1)
-            residual, skip = layer.out(filters.tanh() * gate.sigmoid()).split((config.channels, config.skip_channels), 1)
+            out = layer.out(filters.tanh() * gate.sigmoid())
+            residual, skip = out[:, : config.channels], out[:, config.channels :]
             x, total = x + residual, total + skip
         probabilities = model.head(total / math.sqrt(len(model.layers))).softmax(1).cumsum(1)
         previous = torch.searchsorted(probabilities, torch.from_numpy(uniforms[:, time_step : time_step + 1]))[:, 0]
