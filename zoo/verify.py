@@ -288,7 +288,7 @@ def _audio_generation(subject: Subject, data: Any, budget: Budget, poll: Poll) -
             number = np.arange(start, min(start + 50, budget.clips))
             asked = number % subject.model.config.num_digits
             waveforms = say_batch(
-                subject.model, asked, number // 10 % speakers, seed=_SEED + start, temperature=0.9, poll=poll
+                subject.model, asked, number // 10 % speakers, seed=_SEED + start, temperature=1.0, poll=poll
             )
             for waveform, digit in zip(waveforms, asked, strict=True):
                 agreed += int(network(torch.from_numpy(waveform)[None]).argmax()) == digit
@@ -299,7 +299,7 @@ def _audio_generation(subject: Subject, data: Any, budget: Budget, poll: Poll) -
             Figure(
                 "judge agreement", agreed / budget.clips, "share", "higher", "generated", budget.clips,
                 max(0.02, 1.5 / budget.clips),
-                judge.name, judge.sha256, real, "temperature 0.9; floor: the judge's accuracy on the real test clips",
+                judge.name, judge.sha256, real, "temperature 1; floor: the judge's accuracy on the real test clips",
             )
         )  # fmt: skip
     return found[::-1]

@@ -58,7 +58,7 @@ def speak(
     digits: str = "7",
     *,
     speaker: str = "jackson",
-    temperature: float = 0.9,
+    temperature: float = 1.0,
     seed: int = 0,
 ) -> Iterator[float | Sound]:
     """Say up to eight digits, made side by side and joined by short pauses.

@@ -76,6 +76,6 @@ def _sound(model: Any, path: Path) -> None:
     from zoo.generate.digits import say_batch
 
     digits = np.arange(min(10, model.config.num_digits))
-    clips = say_batch(model, digits, digits % model.config.num_speakers, seed=0, temperature=0.9)
+    clips = say_batch(model, digits, digits % model.config.num_speakers, seed=0, temperature=1.0)
     pause = np.zeros(model.sample_rate // 5, np.float32)
     soundfile.write(path, np.concatenate([part for clip in clips for part in (clip, pause)]), model.sample_rate)

@@ -87,7 +87,7 @@ def _speak() -> None:
             )
             chips = examples("speak", NUMBERS)
             speaker = speaker_picker(str(model.value), "speak_speaker")
-            temperature = gr.Slider(0.1, 1.5, 0.9, step=0.05, label=text("temperature"), elem_id="speak_temperature")
+            temperature = gr.Slider(0.1, 1.5, 1, step=0.05, label=text("temperature"), elem_id="speak_temperature")
             seed, dice = seed_and_dice("speak")
             run, stop = run_and_stop("speak", "speak")
         with gr.Column(elem_classes="zoo-results"):
