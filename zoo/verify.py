@@ -49,7 +49,9 @@ class Budget:
     """How much a measurement looks at; None means the whole split."""
 
     rows: int | None
-    """Samples of a split for likelihoods, losses and accuracies."""
+    """Samples of a split for losses and accuracies."""
+    likelihoods: int
+    """Pictures of a split for likelihoods by importance samples, evenly spaced."""
     pictures: int
     """Generated pictures for agreement and Fréchet distance."""
     importance_samples: int
@@ -60,10 +62,10 @@ class Budget:
     """Poems written under the constraint of form."""
 
 
-FULL = Budget(None, 10_000, 200, 500, 1000)
-QUICK = Budget(100, 200, 20, 6, 8)
+FULL = Budget(None, 2000, 10_000, 200, 500, 1000)
+QUICK = Budget(100, 100, 200, 20, 6, 8)
 """On the bundled sample, in seconds: what CI repeats."""
-TRAINING = Budget(1000, 2000, 1, 0, 0)
+TRAINING = Budget(1000, 1000, 2000, 1, 0, 0)
 """On the validation split, while training."""
 
 
@@ -207,7 +209,9 @@ def _image_autoencoding(subject: Subject, data: Any, budget: Budget, poll: Poll)
     """Negative log-likelihood by importance samples and the evidence bound, on dynamically binarised pictures."""
     device = _device(subject.model)
     nll, elbo, count, k = 0.0, 0.0, 0, budget.importance_samples
-    for rows in _rows(data, budget.rows, 20 if k > 1 else 250, poll):
+    apart = max(1, len(data) // budget.likelihoods)  # evenly over the split, for its halves differ
+    for number in _rows(range(0, len(data), apart), None, 20 if k > 1 else 250, poll):
+        rows = number * apart
         noise = Noise(_SEED, stream=1 + int(rows[0]), device=device)
         weights, _ = subject.model.log_weights(_batch(data, rows, device)["image"], noise, k)
         nll -= float((weights.logsumexp(0) - math.log(k)).sum())
