@@ -23,7 +23,7 @@ _DIGITS = Recipe(
     algorithm=SingleLoss(learning_rate=2e-3, weight_decay=0.01),
     dataset="spoken_digits",
     metric="bits a sample",
-    steps=6400,
+    steps=8400,
     batch_size=4,
     precision="auto",
     ema_decay=0.999,

@@ -19,7 +19,7 @@ def theme() -> Base:
     """The theme for `launch(theme=...)`, light and dark."""
     return Base(
         primary_hue=_PINE, secondary_hue=_PINE, neutral_hue=_PAPER, radius_size=sizes.radius_lg,
-        font=(LocalFont("Source Sans 3", weights=(400, 600)), *_CHINESE, "system-ui", "sans-serif"),
+        font=(LocalFont("Source Sans Pro", weights=(400, 700)), *_CHINESE, "system-ui", "sans-serif"),
         font_mono=(LocalFont("IBM Plex Mono", weights=(400, 600)), "ui-monospace", *_CHINESE, "monospace"),
     ).set(
         body_background_fill="*neutral_50", body_background_fill_dark="*neutral_950",

@@ -13,6 +13,8 @@ from zoo.ui.controls import describe, intro, live_picker, offer_new_models
 from zoo.ui.guard import GuardedBlocks
 from zoo.ui.strings import english, say, text
 
+WIDTHS = (196, 222, 256, 98, 50, 112, 230)
+"""Pixels that the columns have; a narrow screen scrolls."""
 COLUMNS = ("name", "task", "figure", "parameters", "size", "licence", "data")
 MAX_CARD = 20_000
 
@@ -53,7 +55,7 @@ def plain_card(card: str) -> str:
     Cards come from strangers. Addresses stay readable, as code.
     """
     body = re.sub(r"\A---\n.*?\n---\n", "", card[:MAX_CARD], flags=re.DOTALL)
-    body = re.sub(r"!\[([^\]]*)\](\([^)]*\)|\[[^\]]*\])", r"\1", body)
+    body = re.sub(r"!\[[^\]]*\](\([^)]*\)|\[[^\]]*\])", "", body)
     body = re.sub(r"\[([^\]]*)\](\([^)]*\)|\[[^\]]*\])", r"\1", body)
     body = re.sub(r"^\s*\[[^\]]+\]:.*$", "", body, flags=re.MULTILINE)
     body = re.sub(r"<(/?[A-Za-z!?])", r"&lt;\1", body)
@@ -83,8 +85,8 @@ def build() -> gr.Blocks:
         intro("models_intro")
         table = gr.Dataframe(
             [_row(row) for row in rows], headers=[english(f"col_{name}") for name in COLUMNS], datatype="str",
-            interactive=False, wrap=True, label=text("table"), show_label=False, buttons=[], elem_id="models_table",
-            elem_classes="zoo-table",
+            interactive=False, wrap=True, column_widths=list(WIDTHS), label=text("table"), show_label=False,
+            buttons=[], max_height=720, elem_id="models_table", elem_classes="zoo-table",
         )  # fmt: skip
         with gr.Row(elem_classes="zoo-doors"):
             with gr.Column(min_width=300):

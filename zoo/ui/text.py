@@ -136,13 +136,13 @@ def _poem() -> None:
                 "", label=text("acrostic"), placeholder=text("acrostic_placeholder"), elem_id="poem_acrostic"
             )
             chips = examples("poem", ACROSTICS)
-            seed, dice = seed_and_dice("poem")
+            seed, dice = seed_and_dice("poem", 1)
             run, stop = run_and_stop("compose", "poem")
             with gr.Accordion(text("advanced"), open=False, elem_classes="zoo-advanced"):
                 author = gr.Textbox(
                     "", label=text("author"), placeholder=text("author_placeholder"), elem_id="poem_author"
                 )
-                temperature = gr.Slider(0, 2, 0.8, step=0.05, label=text("temperature"), elem_id="poem_temperature")
+                temperature = gr.Slider(0, 2, 0.6, step=0.05, label=text("temperature"), elem_id="poem_temperature")
                 top_k = gr.Slider(0, 100, 0, step=1, label=text("top_k"), elem_id="poem_top_k")
                 top_p = gr.Slider(0.05, 1, 0.9, step=0.01, label=text("top_p"), elem_id="poem_top_p")
         with gr.Column(elem_classes="zoo-results"):
