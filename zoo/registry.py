@@ -9,7 +9,6 @@ from pathlib import Path
 from zoo.config import suggestion
 from zoo.entry import Entry
 
-MODALITIES = ("text", "image", "audio", "crossmodal")
 _MODELS = Path(__file__).parent / "models"
 
 
@@ -39,8 +38,3 @@ def entry(name: str) -> Entry:
     found = module.ENTRY
     assert isinstance(found, Entry), f"zoo/models/{modality(name)}/{name}.py: ENTRY must be a zoo.entry.Entry"
     return found
-
-
-def with_task(task: str) -> tuple[str, ...]:
-    """Names of the models that do `task` (imports every model)."""
-    return tuple(name for name in names() if task in entry(name).tasks)
