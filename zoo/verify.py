@@ -319,16 +319,6 @@ _MEASURES: dict[str, Callable[[Subject, Any, Budget, Poll], list[Figure]]] = {
 }
 
 
-@dataclass(frozen=True)
-class Drift:
-    """A figure that came out otherwise than its card says."""
-
-    name: str
-    stated: float | None
-    measured: float
-    tolerance: float
-
-
 def subject_of(folder: Path) -> Subject:
     """Load a checkpoint folder as something to measure."""
     import torch
@@ -348,15 +338,3 @@ def measure_folder(folder: Path, *, quick: bool = False, poll: Poll = lambda: No
     subject = replace(subject_of(folder), sample=quick)
     data = load_data(subject.dataset, "test", subject.model.config, sample=quick, tokenizer=subject.tokenizer)
     return [asdict(figure) for figure in measure(subject, data, QUICK if quick else FULL, poll)]
-
-
-def drifts(stated: list[dict[str, Any]], measured: list[dict[str, Any]]) -> list[Drift]:
-    """Figures that differ by more than the stated tolerance, or that the card does not have."""
-    known = {figure["name"]: figure for figure in stated}
-    found = []
-    for figure in measured:
-        before = known.get(figure["name"])
-        tolerance = figure["tolerance"] if before is None else before["tolerance"]
-        if before is None or not abs(before["value"] - figure["value"]) <= tolerance:
-            found.append(Drift(figure["name"], None if before is None else before["value"], figure["value"], tolerance))
-    return found
