@@ -101,7 +101,7 @@ def test_a_damaged_state_is_named_and_the_one_before_it_used(tmp_path: Path, cap
 def test_nothing_pickled_is_written(tmp_path: Path) -> None:
     assert run("vae", tmp_path) == 0
     suffixes = {path.suffix for path in tmp_path.rglob("*") if path.is_file() and "tensorboard" not in path.parts}
-    assert suffixes <= {".safetensors", ".json", ".jsonl", ".png"}
+    assert suffixes <= {".safetensors", ".json", ".jsonl", ".png", ".webp"}
 
 
 def test_each_sample_comes_once_an_epoch() -> None:

@@ -105,7 +105,7 @@ PRESETS = {
         batch_size=32,
         warmup=1,
         evaluate_every=5,
-        sample_every=10,
+        snapshots=4,
         save_every=5,
         sample=True,
     ),

@@ -1,4 +1,4 @@
-"""A network in training, looked at: figures on the validation split, and a sheet of samples."""
+"""A network in training, looked at: figures and evidence of health on the validation split, and a sheet of samples."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from torch import nn
 
 from train.recipe import Recipe
 from zoo import verify
+from zoo.evidence import evidence
 from zoo.generate.sheet import write_sheet
 
 
 def validate(
     name: str, model: nn.Module, data: Any, recipe: Recipe, tokenizer: Any, poll: Callable[[], None]
-) -> dict[str, float]:
-    """Figures by name, on the validation split with the quick budget; `poll` is called between batches."""
+) -> dict[str, Any]:
+    """Figures by name, on the validation split with a small budget; `poll` is called between batches."""
     subject = verify.Subject(name, model, recipe.dataset, tokenizer, sample=recipe.sample)
-    return {figure.name: figure.value for figure in verify.measure(subject, data, verify.TRAINING, poll)}
+    figures = verify.measure(subject, data, verify.TRAINING, poll)
+    return {figure.name: figure.value for figure in figures} | evidence(subject, data, poll)
 
 
 def sheet(name: str, model: nn.Module, stem: Path, tokenizer: Any, data: Any) -> None:

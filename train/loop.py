@@ -15,40 +15,45 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from train import state as states
+from train import timeline
 from train.average import averaged
-from train.evaluate import sheet, validate
+from train.evaluate import validate
+from train.guard import PATIENCE, Diverged, NonFinite, nonfinite_figure, nonfinite_weight
 from train.order import batches
 from train.recipe import Course, Recipe
 from train.signals import Interrupted, Signals
+from train.sources import Sources
 from train.tracking import Journal, git_commit
 from zoo import runtime
-from zoo.checkpoint import replacing
+from zoo.checkpoint import replacing, write_json
 from zoo.config import suggestion
-from zoo.data.load import load as load_data
 from zoo.noise import Noise
 
 logger = logging.getLogger(__name__)
-INTERRUPTED, DIVERGED = 75, 65
-"""Exit codes: stopped by a signal with a state saved; stopped because the numbers blew up."""
-_PATIENCE = 3
-"""Non-finite steps in a row before going back, and times of going back before giving up."""
-
-
-class Diverged(Exception):
-    """Losses or gradients stayed non-finite."""
+DONE, DIVERGED, UNWRITTEN, INTERRUPTED = 0, 65, 74, 75
+"""Exit codes: at the last step; the numbers blew up; the last state could not be written; stopped by a signal with a
+state saved."""
 
 
 class Run:
-    """One run in one folder: `state/`, `best/`, `samples/`, `log.jsonl`, `tensorboard/`."""
+    """One run in one folder: `run.json`, `state/`, `best/`, `timeline/`, `log.jsonl`, `tensorboard/`."""
 
-    def __init__(self, course: Course, preset: str, recipe: Recipe, folder: Path, *, cpu: bool = False) -> None:
+    def __init__(
+        self,
+        course: Course,
+        preset: str,
+        recipe: Recipe,
+        folder: Path,
+        *,
+        cpu: bool = False,
+        sources: Sources | None = None,
+    ) -> None:
         torch.set_num_threads(recipe.threads)
         precision = {"auto": "bf16" if runtime.has_amx() or torch.cuda.is_available() else "no", "fp32": "no"}
         self.accelerator = Accelerator(
@@ -62,31 +67,34 @@ class Run:
         world = self.accelerator.num_processes
         if recipe.batch_size % world:
             raise ValueError(f"batch_size is {recipe.batch_size}; {world} processes need a multiple of {world}")
-        self.train_data: Any = load_data(recipe.dataset, "train", recipe.config, sample=recipe.sample)
+        self.sources = sources or Sources()
+        self.train_data, self.validation_data = self.sources.open(course.name, recipe)
         self.tokenizer = getattr(self.train_data, "tokenizer", None)
-        self.validation_data: Any = load_data(
-            recipe.dataset, "validation", recipe.config, sample=recipe.sample, tokenizer=self.tokenizer
-        )
         self.steps_per_epoch = len(self.train_data) // recipe.batch_size
         if not self.steps_per_epoch:
             raise ValueError(
-                f"{recipe.dataset} has {len(self.train_data)} samples; a batch of {recipe.batch_size} needs as many"
+                f"{self.train_data.info.name} has {len(self.train_data)} training samples; "
+                f"a batch of {recipe.batch_size} needs as many (--batch-size makes it smaller)"
             )
         torch.manual_seed(recipe.seed)
         self.model = course.build(recipe, self.train_data)
+        self.sources.start(self.model)
         self.update = recipe.algorithm.prepare(self.model, self.accelerator, recipe.clip_norm)
         self.average = averaged(self.model, recipe.ema_decay) if recipe.ema_decay else None
         self.rates = [(g, g["lr"]) for o in self.update.optimizers.values() for g in o.param_groups]
         self.order = cache(
             lambda epoch: batches(recipe.seed, epoch, len(self.train_data), recipe.batch_size, self.train_data.lengths)
         )
+        self.moments = set(timeline.moments(recipe.steps, recipe.snapshots))
         # What a state holds besides networks and optimisers.
         self.progress: dict[str, Any] = {
             "step": 0,
             "seconds": 0.0,
-            "evaluated": 0,  # the last step that was measured
+            "evaluated": -1 if self.sources.checkpoint else 0,  # the last step that was measured
             "best": None,
             "best_step": 0,
+            "stale": 0,  # evaluations since the best
+            "ended": False,  # early
             "rate": 1.0,  # factor on the learning rate, halved at each return to a good state
             "skipped": 0,
             "returns": 0,
@@ -126,64 +134,95 @@ class Run:
                 (g for o in self.update.optimizers.values() for g in o.param_groups), self.rates, strict=True
             )
         ]
-        self.progress = state["progress"]
+        self.progress |= state["progress"]
 
-    def save(self) -> None:
-        """Write the state; one that is not finite is never written, and a failed write keeps the one before."""
-        bad = states.finite(self.update.modules)
+    def save(self) -> bool:
+        """Write the state and return whether it is on disk; one that is not finite is never written."""
+        bad, written = nonfinite_weight(self.update.modules), True
         if bad:
             raise Diverged(f"{bad} is not finite at step {self.progress['step']}; the state before it is kept")
         if self.accelerator.is_main_process:
             try:
                 states.save(self.folder / "state", self.progress["step"], self.state())
             except OSError as error:
+                written = False
                 logger.warning(
                     "the state of step %d was not saved, the one before is kept: %s", self.progress["step"], error
                 )
         self.accelerator.wait_for_everyone()
+        return written
+
+    def rows(self) -> list[tuple[int, Any]]:
+        """The epoch and the sample numbers of each micro-batch of the next step, over all processes."""
+        first = self.progress["step"] * self.recipe.accumulation
+        places = (divmod(number, self.steps_per_epoch) for number in range(first, first + self.recipe.accumulation))
+        return [(epoch, self.order(epoch)[row]) for epoch, row in places]
 
     def step(self) -> dict[str, float]:
-        """One optimiser step; returns its figures, averaged over micro-batches and processes."""
+        """One optimiser step; returns its figures, averaged over micro-batches and processes. Raises NonFinite."""
         recipe, step, rank = self.recipe, self.progress["step"], self.accelerator.process_index
         world, device = self.accelerator.num_processes, self.accelerator.device
         size = recipe.batch_size // world
         for group, rate in self.rates:
             group["lr"] = rate * self.progress["rate"] * recipe.learning_rate_scale(step)
-        totals: dict[str, Tensor] = {}
-        for micro in range(recipe.accumulation):
+        found: dict[str, list[Tensor]] = {}
+        for micro, (epoch, indices) in enumerate(self.rows()):
             number = step * recipe.accumulation + micro
-            epoch, row = divmod(number, self.steps_per_epoch)
-            indices = self.order(epoch)[row][rank * size : (rank + 1) * size]
-            batch = {key: value.to(device) for key, value in self.train_data.batch(indices, epoch).items()}
+            own = indices[rank * size : (rank + 1) * size]
+            batch = {key: value.to(device) for key, value in self.train_data.batch(own, epoch).items()}
             torch.manual_seed((recipe.seed << 40) ^ (number << 8) ^ rank)  # dropout
-            found = self.update(batch, Noise(recipe.seed, number, rank=rank, world=world, device=str(device)))
-            for name, value in found.items():
-                totals[name] = totals.get(name, 0.0) + value / recipe.accumulation
+            noise = Noise(recipe.seed, number, rank=rank, world=world, device=str(device))
+            for name, value in self.update(batch, noise).items():
+                found.setdefault(name, []).append(value)
+        totals = {name: torch.stack(values).mean() for name, values in found.items()}
         if world > 1:
             totals = {name: self.accelerator.reduce(value, "mean") for name, value in totals.items()}
-        return {name: float(value) for name, value in totals.items()}
+        figures = {name: float(value) for name, value in totals.items()}
+        if bad := nonfinite_figure(figures):
+            raise NonFinite(bad)
+        return figures
 
-    def guard(self, figures: dict[str, float]) -> None:
-        """Count non-finite steps; after three in a row go back to the last state with half the rate, or give up."""
-        if np.isfinite(list(figures.values())).all():
-            self.progress["skipped"] = 0
+    def advance(self, journal: Journal, bar: Any) -> None:
+        """One step, its average and its line in the journal; a step that is not finite is named and changes nothing."""
+        begun, recipe = time.perf_counter(), self.recipe
+        try:
+            figures = self.step()
+        except NonFinite as error:
+            self._nonfinite(str(error), journal)
             return
+        self.progress["step"] += 1
+        self.progress["skipped"] = 0
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+        seconds = time.perf_counter() - begun
+        self.progress["seconds"] += seconds
+        step = self.progress["step"]
+        journal.step(step, figures, recipe.batch_size * recipe.accumulation, seconds, recipe.log_every, bar)
+
+    def _nonfinite(self, where: str, journal: Journal) -> None:
+        """Say it and stop; or, with `nonfinite="retry"`, skip the step, after three go back, in the end stop."""
+        where = nonfinite_weight(self.update.modules) or where
+        batch = [int(index) for _, indices in self.rows() for index in indices]
+        journal.write(self.progress["step"], {"event": "nonfinite", "where": where, "batch": batch})
+        said = f"step {self.progress['step']}: {where} is not finite; the batch was samples {batch[:8]}"
+        said += f" and {len(batch) - 8} more (log.jsonl has all)" if len(batch) > 8 else ""
+        if self.recipe.nonfinite == "stop":
+            raise Diverged(f"{said}. The state before it is kept; try a lower learning rate, or --nonfinite retry")
+        logger.warning("%s; it was skipped", said)
+        self.progress["step"] += 1
         self.progress["skipped"] += 1
-        logger.warning("step %d was not finite (%s) and was skipped", self.progress["step"], figures)
-        if self.progress["skipped"] < _PATIENCE:
+        if self.progress["skipped"] < PATIENCE:
             return
         returns, rate = self.progress["returns"] + 1, self.progress["rate"] / 2
         found = states.load(self.folder / "state")
-        if returns > _PATIENCE or found is None:
-            raise Diverged(
-                f"{_PATIENCE} steps in a row were not finite, {returns - 1} returns to a good state did not help"
-            )
+        if returns > PATIENCE or found is None:
+            raise Diverged(f"{said}. {returns - 1} returns to a good state, each at half the rate, did not help")
         self.restore(found[1])
         self.progress.update(returns=returns, rate=rate, skipped=0)
         logger.warning("back at step %d with %.3g of the learning rate", self.progress["step"], rate)
 
-    def evaluate(self, journal: Journal, poll: Callable[[], None]) -> None:
-        """Measure on the validation split; keep the weights when they are the best so far."""
+    def evaluate(self, journal: Journal, poll: Callable[[], None]) -> dict[str, Any]:
+        """Measure on the validation split; keep the weights when they are the best so far. Returns the figures."""
         step, recipe = self.progress["step"], self.recipe
         self.published.eval()
         figures = validate(self.course.name, self.published, self.validation_data, recipe, self.tokenizer, poll)
@@ -193,38 +232,86 @@ class Run:
         value, best = figures[recipe.metric], self.progress["best"]
         improved = best is None or (value < best if recipe.better == "lower" else value > best)
         if improved:
-            self.progress.update(best=value, best_step=step)
-            if self.accelerator.is_main_process:
-                from safetensors.torch import save_file
-
-                tensors = {name: t.detach().cpu().contiguous() for name, t in self.published.state_dict().items()}
-                with replacing(self.folder / "best") as temporary:
-                    save_file(tensors, temporary / "model.safetensors")
+            try:
+                self._keep()
+                self.progress.update(best=value, best_step=step, stale=0)
+            except OSError as error:
+                logger.warning("the best weights, of step %d, were not written: %s", step, error)
+        else:
+            self.progress["stale"] += 1
         self.progress["evaluated"] = step
-        journal.write(step, {f"validation/{name}": number for name, number in figures.items()} | {"best": improved})
+        journal.write(step, {f"validation/{name}": found for name, found in figures.items()} | {"best": improved})
+        if recipe.patience and self.progress["stale"] >= recipe.patience:
+            self.progress["ended"] = True
+            journal.write(step, {"event": "early stop"})
+            logger.info("%d evaluations without a better %s: ended early", recipe.patience, recipe.metric)
+        return figures
 
-    def train(self, *, resume: bool = True, stop_after: int | None = None) -> int:
-        """Run to the last step; returns 0, 75 when a signal stopped it, 65 when it diverged.
+    def _keep(self) -> None:
+        """Write the published network as the best so far."""
+        if self.accelerator.is_main_process:
+            from safetensors.torch import save_file
 
-        `stop_after` ends this sitting after so many steps, as a signal would (for tests and time slices).
-        """
-        recipe, progress_step = self.recipe, 0
+            tensors = {name: t.detach().cpu().contiguous() for name, t in self.published.state_dict().items()}
+            with replacing(self.folder / "best") as temporary:
+                save_file(tensors, temporary / "model.safetensors")
+
+    def _snapshot(self) -> None:
+        """Add to the timeline, where this step has a snapshot."""
+        step = self.progress["step"]
+        if step not in self.moments or not self.accelerator.is_main_process:
+            return
+        try:
+            timeline.snapshot(
+                self.folder / "timeline", step, self.course.name, self.published, self.tokenizer, self.validation_data
+            )
+        except OSError as error:
+            logger.warning("the snapshot of step %d was not written: %s", step, error)
+
+    def _begin(self, resume: bool) -> bool:
+        """Read the last state, or make room for a new run; returns whether there was a state. Raises OSError."""
         found = states.load(self.folder / "state") if resume else None
         if found:
-            progress_step = found[0]
             self.restore(found[1])
-            logger.info("resumed at step %d of %d", progress_step, recipe.steps)
-        elif (self.folder / "state").exists() and self.accelerator.is_main_process:
-            shutil.rmtree(self.folder / "state")
+            logger.info("resumed at step %d of %d", found[0], self.recipe.steps)
         self.folder.mkdir(parents=True, exist_ok=True)
         room, need = shutil.disk_usage(self.folder).free, 3 * states.size(self.state())
         if room < need:
             raise OSError(f"{self.folder} has {room:,} bytes free; three states of this run need {need:,}")
-        signals = Signals()
-        journal = Journal(self.folder, self.accelerator, recipe, progress_step)
-        sitting_end = recipe.steps if stop_after is None else progress_step + stop_after
+        if self.accelerator.is_main_process:
+            if not found:
+                for name in ("state", "best", "timeline"):
+                    shutil.rmtree(self.folder / name, ignore_errors=True)
+            write_json(self.folder / "run.json", self.sources.describe(self))
+        return bool(found)
+
+    def _stop_asked(self, signals: Signals) -> bool:
+        """Whether any process was asked to stop: all must leave after the same step."""
+        if self.accelerator.num_processes == 1:
+            return signals.raised
+        flag = torch.tensor(float(signals.raised), device=self.accelerator.device)
+        return bool(self.accelerator.reduce(flag, "sum") > 0)
+
+    def train(
+        self,
+        *,
+        resume: bool = True,
+        stop_after: int | None = None,
+        on_evaluation: Callable[[int, dict[str, Any]], None] | None = None,
+    ) -> int:
+        """Run to the last step; returns one of the exit codes above.
+
+        `stop_after` ends this sitting after so many steps, as a signal would (for tests and time slices);
+        `on_evaluation` is told each step that was measured and its figures, and may raise to end the sitting.
+        """
+        recipe, signals = self.recipe, Signals()
+        poll = signals.poll if self.accelerator.num_processes == 1 else lambda: None
+        found = self._begin(resume)
+        begun = self.progress["step"]
+        sitting_end = recipe.steps if stop_after is None else begun + stop_after
+        journal = Journal(self.folder, self.accelerator, recipe, begun)
         bar = tqdm(
-            total=recipe.steps, initial=progress_step, unit="step", disable=not self.accelerator.is_main_process,
+            total=recipe.steps, initial=begun, unit="step", disable=not self.accelerator.is_main_process,
             mininterval=1.0, desc=f"{self.course.name}.{self.preset}",
         )  # fmt: skip
         try:
@@ -232,42 +319,28 @@ class Run:
                 self.save()
             while True:
                 step = self.progress["step"]
-                last = step == recipe.steps
-                if step and self.progress["evaluated"] < step and (last or step % recipe.evaluate_every == 0):
-                    self.evaluate(journal, signals.poll)
+                last = step == recipe.steps or self.progress["ended"]
+                self._snapshot()
+                if self.progress["evaluated"] < step and (last or step % recipe.evaluate_every == 0):
+                    figures = self.evaluate(journal, poll)
+                    if on_evaluation is not None:
+                        on_evaluation(step, figures)
+                    last = last or self.progress["ended"]
                 if last:
                     break
-                signals.poll()
-                if step >= sitting_end:
+                if self._stop_asked(signals) or step >= sitting_end:
                     raise Interrupted
-                begun = time.perf_counter()
-                figures = self.step()
-                self.progress["step"] += 1
-                if self.average is not None:
-                    self.average.update_parameters(self.model)
-                seconds = time.perf_counter() - begun
-                self.progress["seconds"] += seconds
-                self.guard(figures)
-                step = self.progress["step"]
-                journal.step(step, figures, recipe.batch_size * recipe.accumulation, seconds, recipe.log_every, bar)
-                if step % recipe.sample_every == 0 and self.accelerator.is_main_process:
-                    sheet(
-                        self.course.name,
-                        self.published,
-                        self.folder / "samples" / f"{step:08d}",
-                        self.tokenizer,
-                        self.train_data,
-                    )
-                if step % recipe.save_every == 0:
+                self.advance(journal, bar)
+                if self.progress["step"] % recipe.save_every == 0:
                     self.save()
-            self.save()
-            return 0
+            return DONE if self.save() else UNWRITTEN
         except Interrupted:
-            self.save()
+            written = self.save()
             logger.warning(
-                "stopped at step %d of %d; the same command goes on from here", self.progress["step"], recipe.steps
-            )
-            return INTERRUPTED
+                "stopped at step %d of %d; the same command goes on from %s",
+                self.progress["step"], recipe.steps, "here" if written else "the last saved state",
+            )  # fmt: skip
+            return INTERRUPTED if written else UNWRITTEN
         except Diverged as error:
             logger.error("%s", error)
             return DIVERGED

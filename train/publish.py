@@ -10,6 +10,7 @@ from typing import Any
 
 from safetensors.torch import load_file
 
+from train import timeline
 from train.evaluate import sheet
 from train.loop import Run
 from zoo import checkpoint, runtime
@@ -71,6 +72,10 @@ def publish(run: Run, folder: Path, *, changes: list[str], measure: bool) -> Pat
         checkpoint.write_json(temporary / "recipe.json", recipe_record(run, changes))
         stored = checkpoint.load(temporary).model  # samples come from the weights as stored
         sheet(run.course.name, stored, temporary / "samples" / "sheet", run.tokenizer, run.train_data)
+        timeline.publish(
+            run.folder, temporary / "timeline", steps=run.progress["step"], metric=run.recipe.metric,
+            better=run.recipe.better,
+        )  # fmt: skip
     if measure:
         from zoo import figures
 

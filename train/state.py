@@ -15,7 +15,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -106,12 +105,3 @@ def size(state: dict[str, Any]) -> int:
     tensors: dict[str, Tensor] = {}
     flatten(state, "state", tensors)
     return sum(t.numel() * t.element_size() for t in tensors.values())
-
-
-def finite(modules: dict[str, torch.nn.Module]) -> str | None:
-    """The name of the first tensor that is not finite, or None."""
-    for owner, module in modules.items():
-        for name, tensor in module.state_dict().items():
-            if tensor.is_floating_point() and not tensor.isfinite().all():
-                return f"{owner}.{name}"
-    return None

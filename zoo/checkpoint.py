@@ -1,7 +1,8 @@
 """A checkpoint folder <-> a model. Only JSON and safetensors are ever read; nothing pickled is opened.
 
 `<model>.<preset>/` holds `config.json` (format, model, preset, labels and the model's config) and
-`model.safetensors`, and where they apply `tokenizer.json`, `recipe.json`, `metrics.json`, `README.md`, `samples/`.
+`model.safetensors`, and where they apply `tokenizer.json`, `recipe.json`, `metrics.json`, `README.md`, `samples/`,
+`timeline/`.
 What comes from strangers passes the same gate as what we wrote: sizes before bytes, names and shapes before values.
 """
 
@@ -30,7 +31,7 @@ MAX_HEADER_BYTES = 1 << 20
 MAX_TENSORS = 4096
 MAX_JSON_BYTES = 16 << 20
 ALLOWED_SUFFIXES = frozenset(
-    (".json", ".jsonl", ".safetensors", ".md", ".txt", ".png", ".webp", ".gif", ".wav", ".onnx")
+    (".json", ".jsonl", ".safetensors", ".md", ".txt", ".png", ".webp", ".gif", ".wav", ".flac", ".onnx")
 )
 """Kinds of files that a checkpoint folder may hold. Anything else in it is never opened, pushed or pulled."""
 _DTYPES = frozenset(("F32", "F16", "BF16", "I64", "I32", "U8", "BOOL"))

@@ -134,7 +134,7 @@ def _classification(subject: Subject, data: Any, budget: Budget, poll: Poll) -> 
     ]
 
 
-def _generated_images(model: Any, count: int, poll: Poll) -> Iterator[tuple[Any, Any]]:
+def generated_images(model: Any, count: int, poll: Poll) -> Iterator[tuple[Any, Any]]:
     """Pictures and the classes asked for, all classes in turn, from the measurement's noise."""
     import torch
 
@@ -163,7 +163,7 @@ def _image_generation(subject: Subject, data: Any, budget: Budget, poll: Poll) -
         return []
     network = judge_network(judge).to(_device(subject.model))
     agreed, features = 0, []
-    for images, labels in _generated_images(subject.model, budget.pictures, poll):
+    for images, labels in generated_images(subject.model, budget.pictures, poll):
         images = fit_to_judge(images)
         seen = network.features(images)
         features.append(seen.cpu().numpy())

@@ -9,6 +9,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from train.algorithms.gradients import apply, synchronised
 from zoo.losses import discriminator_loss, non_saturating_loss
 from zoo.noise import Noise
 
@@ -38,6 +39,8 @@ class AdversarialUpdate:
 
     def __init__(self, settings: Adversarial, model: Any, accelerator: Accelerator, clip_norm: float) -> None:
         discriminator = model.discriminator()
+        for network in (model, discriminator):
+            synchronised(network, accelerator)
         betas = (settings.beta1, settings.beta2)
         self.settings, self.accelerator, self.clip_norm = settings, accelerator, clip_norm
         self.modules: dict[str, nn.Module] = {"model": model, "discriminator": discriminator}
@@ -60,32 +63,23 @@ class AdversarialUpdate:
             fake_logits = self.discriminator(self._blur(fake.detach(), noise), labels)
             d_loss = discriminator_loss(real_logits, fake_logits)
             self.accelerator.backward(d_loss)
-            d_norm = self._step(self.discriminator, self.d_optimizer)
+            d_found = apply(self.accelerator, self.discriminator, self.d_optimizer, self.clip_norm)
 
             # Frozen, and without the data-parallel wrapper: this phase must leave no gradients on it to average.
             adversary = self.accelerator.unwrap_model(self.discriminator).requires_grad_(False)
             g_loss = non_saturating_loss(adversary(self._blur(fake, noise), labels))
             self.accelerator.backward(g_loss)
-            g_norm = self._step(self.generator, self.g_optimizer)
+            g_found = apply(self.accelerator, self.generator, self.g_optimizer, self.clip_norm)
             adversary.requires_grad_(True)
         return {
             "loss": g_loss.detach(),
             "discriminator_loss": d_loss.detach(),
             "real_score": real_logits.detach().sigmoid().mean(),
             "fake_score": fake_logits.detach().sigmoid().mean(),
-            "gradient_norm": g_norm,
-            "discriminator_gradient_norm": d_norm,
+            **g_found,
+            **{f"discriminator_{name}": value for name, value in d_found.items()},
         }
 
     def _blur(self, images: Tensor, noise: Noise) -> Tensor:
         deviation = self.settings.instance_noise
         return images + deviation * noise.normal(*images.shape) if deviation else images
-
-    def _step(self, module: nn.Module, optimizer: Any) -> Tensor:
-        norm = torch.zeros(())
-        if self.accelerator.sync_gradients:
-            norm = self.accelerator.clip_grad_norm_(module.parameters(), self.clip_norm or float("inf"))
-            if norm.isfinite():
-                optimizer.step()
-        optimizer.zero_grad()
-        return norm.detach()

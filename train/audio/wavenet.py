@@ -29,7 +29,6 @@ _DIGITS = Recipe(
     ema_decay=0.999,
     warmup=300,
     evaluate_every=800,
-    sample_every=1600,
     save_every=300,
 )
 PRESETS = {

@@ -18,7 +18,6 @@ _MNIST = Recipe(
     clip_norm=0.0,
     precision="auto",
     evaluate_every=1000,
-    sample_every=1000,
     save_every=1000,
 )
 PRESETS = {

@@ -16,7 +16,6 @@ _MNIST = Recipe(
     clip_norm=200.0,  # the loss is a sum over pixels: typical norms are near 100
     precision="auto",
     evaluate_every=500,
-    sample_every=2000,
     save_every=1000,
 )
 PRESETS = {

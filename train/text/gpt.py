@@ -26,7 +26,6 @@ _SHAKESPEARE = Recipe(
     ema_decay=0.99,
     warmup=200,
     evaluate_every=250,
-    sample_every=500,
     save_every=250,
 )
 PRESETS = {
@@ -42,7 +41,6 @@ PRESETS = {
         ema_decay=0.995,
         warmup=200,
         evaluate_every=200,
-        sample_every=400,
         save_every=200,
     ),
     "tiny": tiny(_SHAKESPEARE, ENTRY.tiny),

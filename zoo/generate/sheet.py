@@ -1,4 +1,4 @@
-"""Sheets of samples from fixed noise, for runs and cards: pictures as PNG, text as TXT, sound as WAV and PNG."""
+"""Samples from fixed noise: sheets for cards (PNG, TXT, WAV) and small snapshots of a training's course."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ def to_bytes(images: Any) -> np.ndarray:
 
 def write_sheet(name: str, model: Any, stem: Path, tokenizer: Any, labels: tuple[str, ...]) -> None:
     """Write `stem`.png, .txt or .wav for whatever the model `name` generates; a classifier writes nothing."""
+    import soundfile
     import torch
 
     tasks = registry.entry(name).tasks
@@ -42,21 +43,64 @@ def write_sheet(name: str, model: Any, stem: Path, tokenizer: Any, labels: tuple
     stem.parent.mkdir(parents=True, exist_ok=True)
     with torch.no_grad():
         if IMAGE_GENERATION in tasks:
-            _pictures(model, stem.with_suffix(".png"))
+            sheet = _pictures(model, 10)
+            sheet.resize((sheet.width * 2, sheet.height * 2), Image.Resampling.NEAREST).save(stem.with_suffix(".png"))
         elif TEXT_GENERATION in tasks:
             stem.with_suffix(".txt").write_text(_text(model, tokenizer, labels), encoding="utf-8")
         elif AUDIO_GENERATION in tasks:
-            _sound(model, stem.with_suffix(".wav"))
+            waveform = _sound(model, min(10, model.config.num_digits))
+            soundfile.write(stem.with_suffix(".wav"), waveform, model.sample_rate)
 
 
-def _pictures(model: Any, path: Path) -> None:
+def write_snapshot(name: str, model: Any, stem: Path, tokenizer: Any, data: Any) -> Path:
+    """Write `stem`.webp, .txt or .flac, a few kilobytes of what the model `name` makes from fixed noise.
+
+    A classifier shows what it takes for what: a row for each class of up to 1,000 samples of `data`, a column for
+    each answer, as white as answers are frequent. Returns the path.
+    """
+    import soundfile
+    import torch
+
+    tasks = registry.entry(name).tasks
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    with torch.no_grad():
+        if TEXT_GENERATION in tasks:
+            path = stem.with_suffix(".txt")
+            path.write_text(_text(model, tokenizer, data.labels), encoding="utf-8")
+        elif AUDIO_GENERATION in tasks:
+            path = stem.with_suffix(".flac")
+            soundfile.write(path, _sound(model, min(5, model.config.num_digits)), model.sample_rate)
+        else:
+            path = stem.with_suffix(".webp")
+            picture = _pictures(model, 8) if IMAGE_GENERATION in tasks else _confusion(model, data)
+            picture.save(path, lossless=True, method=6)
+    return path
+
+
+def _confusion(model: Any, data: Any) -> Image.Image:
+    import torch
+
+    classes = len(data.labels)
+    counts = np.zeros((classes, classes))
+    size = 1 if data.lengths is not None else 100  # clips of different lengths are judged one by one
+    for start in range(0, min(1000, len(data)), size):
+        batch = data.batch(np.arange(start, min(start + size, len(data))))
+        inputs = batch["waveform"] if "waveform" in batch else batch["image"]
+        np.add.at(counts, (batch["label"].numpy(), torch.argmax(model(inputs), 1).numpy()), 1)
+    shares = counts / counts.sum(1, keepdims=True).clip(1)
+    cells = np.broadcast_to((shares * 255).round().astype(np.uint8).reshape(-1, 1, 1), (classes**2, 24, 24))
+    return grid(cells, classes, paper=96)
+
+
+def _pictures(model: Any, each: int) -> Image.Image:
+    """`each` pictures of every class, a class a row; ten rows where there are no classes."""
     import torch
 
     device = next(model.parameters()).device
     rows = model.num_classes or 10
-    labels = torch.arange(rows, device=device).repeat_interleave(10) if model.num_classes else None
-    latents = Noise(0, device=str(device)).normal(rows * 10, model.latent_dim)
-    grid(to_bytes(model.generate(latents, labels)), 10, scale=2).save(path)
+    labels = torch.arange(rows, device=device).repeat_interleave(each) if model.num_classes else None
+    latents = Noise(0, device=str(device)).normal(rows * each, model.latent_dim)
+    return grid(to_bytes(model.generate(latents, labels)), each)
 
 
 def _text(model: Any, tokenizer: Any, labels: tuple[str, ...]) -> str:
@@ -70,12 +114,11 @@ def _text(model: Any, tokenizer: Any, labels: tuple[str, ...]) -> str:
     return "".join(continue_text(model, tokenizer, "\n", count=400, temperature=0.8)) + "\n"
 
 
-def _sound(model: Any, path: Path) -> None:
-    import soundfile
-
+def _sound(model: Any, count: int) -> np.ndarray:
+    """The first `count` digits, each by another speaker, with pauses: float32 (t,)."""
     from zoo.generate.digits import say_batch
 
-    digits = np.arange(min(10, model.config.num_digits))
+    digits = np.arange(count)
     clips = say_batch(model, digits, digits % model.config.num_speakers, seed=0, temperature=1.0)
     pause = np.zeros(model.sample_rate // 5, np.float32)
-    soundfile.write(path, np.concatenate([part for clip in clips for part in (clip, pause)]), model.sample_rate)
+    return np.concatenate([part for clip in clips for part in (clip, pause)])

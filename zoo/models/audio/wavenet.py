@@ -159,7 +159,7 @@ class WaveNet(nn.Module):
         """Mean cross-entropy in nats a sample, over samples before each clip's length."""
         nats, counted = self.negative_log_likelihood(batch)
         loss = nats.sum() / counted.sum()
-        return {"loss": loss, "bits_per_sample": loss.detach() / math.log(2)}
+        return {"loss": loss, "bits_per_sample": loss.detach() / math.log(2), "items": counted.sum()}
 
     def negative_log_likelihood(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """waveform (n, t), length (n,), digit, speaker, duration -> nats (n, t) and which samples count (n, t)."""

@@ -154,7 +154,7 @@ class GPT(nn.Module):
         """Mean cross-entropy in nats a token: ids (n, t) against targets (n, t), IGNORED ones left out."""
         logits = self(batch["ids"])
         loss = F.cross_entropy(logits.float().flatten(0, 1), batch["targets"].flatten(), ignore_index=IGNORED)
-        return {"loss": loss}
+        return {"loss": loss, "items": (batch["targets"] != IGNORED).sum()}
 
     def parts(self) -> tuple[Part, ...]:
         """One graph: a few tokens to logits."""

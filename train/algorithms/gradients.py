@@ -1,0 +1,43 @@
+"""What every update rule does with its gradients: bound, look at, apply, clear."""
+
+from __future__ import annotations
+
+import torch
+from accelerate import Accelerator
+from accelerate.optimizer import AcceleratedOptimizer
+from torch import Tensor, nn
+
+from train.guard import NonFinite
+
+
+def apply(
+    accelerator: Accelerator, module: nn.Module, optimizer: AcceleratedOptimizer, clip_norm: float
+) -> dict[str, Tensor]:
+    """One optimiser step when the gradients of all micro-batches are in; clears them then.
+
+    Returns "gradient_norm" before clipping at `clip_norm` (0 for none), and "weakest_gradient", the smallest
+    |gradient| / |weight| over matrices and kernels: near 0 where nothing comes back. Empty between micro-batches.
+    Raises NonFinite, with the weights as they were, when a gradient is NaN or infinite.
+    """
+    found: dict[str, Tensor] = {}
+    if accelerator.sync_gradients:
+        named = [(name, p) for name, p in module.named_parameters() if p.grad is not None]
+        gradients = torch.stack(torch._foreach_norm([p.grad for _, p in named]))
+        matrices = [i for i, (_, p) in enumerate(named) if p.dim() > 1]
+        weights = torch.stack(torch._foreach_norm([named[i][1].detach() for i in matrices]))
+        norm = accelerator.clip_grad_norm_(module.parameters(), clip_norm or float("inf"))
+        if not norm.isfinite():
+            optimizer.zero_grad()
+            bad = (~gradients.isfinite()).nonzero()
+            raise NonFinite(f"the gradient of {named[int(bad[0])][0]}" if len(bad) else "the norm of the gradients")
+        found["weakest_gradient"] = (gradients[matrices] / weights.clamp_min(1e-8)).min().detach()
+        found["gradient_norm"] = norm.detach()
+        optimizer.step()
+    optimizer.zero_grad()
+    return found
+
+
+def synchronised(model: nn.Module, accelerator: Accelerator) -> None:
+    """Let batch norms share statistics over processes, which torch does on GPUs alone; on CPUs each has its own."""
+    if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
+        nn.SyncBatchNorm.convert_sync_batchnorm(model)

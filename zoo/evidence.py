@@ -1,0 +1,70 @@
+"""What a network in training shows of its health, for logs and the doctor; the figures of cards are in `verify`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from zoo import entry, registry
+from zoo.metrics.diversity import classes_seen, duplicates, spread
+from zoo.metrics.judges import judge_of
+from zoo.verify import Poll, Subject, fit_to_judge, generated_images, judge_network
+
+PICTURES = 2000
+"""Generated, and as many real ones."""
+_ROWS = 250
+
+
+def evidence(subject: Subject, data: Any, poll: Poll) -> dict[str, float | list[float]]:
+    """Figures by name; empty for a model whose tasks have none."""
+    import torch
+
+    tasks = registry.entry(subject.name).tasks
+    found: dict[str, float | list[float]] = {}
+    with torch.no_grad():
+        if entry.IMAGE_GENERATION in tasks:
+            found |= _diversity(subject, data, poll)
+        if entry.IMAGE_AUTOENCODING in tasks:
+            found["KL per dimension"] = _kl_per_dimension(subject, data)
+    return found
+
+
+def _diversity(subject: Subject, data: Any, poll: Poll) -> dict[str, float | list[float]]:
+    """Near-copies, and where the data set has a judge, classes reached and variety within them.
+
+    A class is what the judge reads, for what was generated and for what is real.
+    """
+    import torch
+
+    pictures = torch.cat([images.cpu() for images, _ in generated_images(subject.model, PICTURES, poll)])
+    found: dict[str, float | list[float]] = {"duplicates": duplicates(pictures.numpy())}
+    judge = judge_of(subject.dataset)
+    if judge is None:
+        return found
+    network = judge_network(judge)
+    device = next(network.parameters()).device
+    rows = np.arange(min(PICTURES, len(data)))
+    spreads = []
+    for images in (pictures, data.batch(rows)["image"]):
+        features, classes = [], []
+        for part in images.split(_ROWS):
+            poll()
+            seen = network.features(fit_to_judge(part.to(device)))
+            features.append(seen.cpu().numpy())
+            classes.append(network.head(seen).argmax(1).cpu().numpy())
+        read = np.concatenate(classes)
+        spreads.append(spread(np.concatenate(features), read))
+        if images is pictures:
+            found["classes seen"] = float(classes_seen(read, network.head.out_features))
+    found["variety"] = spreads[0] / max(spreads[1], 1e-12)
+    return found
+
+
+def _kl_per_dimension(subject: Subject, data: Any) -> list[float]:
+    """KL(q(z_i|x) || p(z_i)) in nats of each latent dimension, over up to 1,000 pictures as they are, largest first."""
+    device = next(subject.model.parameters()).device
+    images = data.batch(np.arange(min(1000, len(data))))["image"].to(device)
+    mean, log_variance = subject.model.encode(images)
+    kl = 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance).mean(0)
+    return [round(float(value), 5) for value in kl.sort(descending=True).values]
