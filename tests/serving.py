@@ -30,8 +30,11 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[Served]:
-    """Run the app, offline, until the block ends; its output goes to `folder`/app.log."""
+def served(folder: Path, *, first: str = "") -> Iterator[Served]:
+    """Run the app, offline, until the block ends; its output goes to `folder`/app.log.
+
+    `first` is Python that runs before it, in the same process.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -40,9 +43,12 @@ def served(folder: Path) -> Iterator[Served]:
         **os.environ, "PORT": str(port), "HF_HUB_OFFLINE": "1", "GRADIO_TEMP_DIR": str(folder / "gradio"),
         "ZOO_POSTS_PER_SECOND": "1000", "no_proxy": "127.0.0.1,localhost",
     }  # fmt: skip
+    start = ["app.py"]
+    if first:
+        start = ["-c", f"{first}\nimport runpy; runpy.run_path('app.py', run_name='__main__')"]
     begun = time.monotonic()
     with open(log, "wb") as output:
-        process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=output, stderr=output)
+        process = subprocess.Popen([sys.executable, *start], cwd=ROOT, env=environment, stdout=output, stderr=output)
     try:
         while not _answers(url):
             if process.poll() is not None or time.monotonic() - begun > 120:

@@ -20,9 +20,9 @@ LAYERS = (  # from the ground up: a unit imports units of lower layers, and itse
     {"zoo.checkpoint"},
     {"zoo.hub_faults"},
     {"zoo.card", "zoo.compress", "zoo.engine", "zoo.export", "zoo.hub"},
-    {"zoo.generate"},
+    {"zoo.doctor", "zoo.generate"},
     {"zoo.table", "zoo.ui", "zoo.verify"},
-    {"zoo.figures"},
+    {"zoo.evidence", "zoo.figures"},
     {"zoo.__main__"},
     {"train"},
 )

@@ -11,10 +11,20 @@ import pytest
 import torch
 import torchaudio
 from torch import Tensor
-from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
+from torch.distributions import (
+    AffineTransform,
+    Bernoulli,
+    Independent,
+    Normal,
+    SigmoidTransform,
+    TransformedDistribution,
+    Uniform,
+    kl_divergence,
+)
 from torch.nn import functional as F
 
 from zoo import losses
+from zoo.config import from_dict, to_dict
 from zoo.engine.wavenet import WaveNetSampler
 from zoo.models.audio import mel_resnet, wavenet
 from zoo.models.image import dcgan, resnet, vae
@@ -138,6 +148,97 @@ def test_the_vae_generates_expectations_and_takes_no_labels() -> None:
     torch.testing.assert_close((model.generate(latents) + 1) / 2, Bernoulli(logits=model.decoder(latents)).mean)
     with pytest.raises(ValueError, match="give no labels"):
         model.generate(latents, torch.zeros(3, dtype=torch.int64))
+
+
+PIXELS = torch.arange(256) / 127.5 - 1
+COLOUR = replace(vae.ENTRY.tiny, channels=3, image_size=8, likelihood="logistic")
+
+
+def colours(n: int, size: int = 8) -> Tensor:
+    """Random 8-bit pictures in colour, black and white among their values."""
+    drawn = Noise(4).integers(256, n, 3, size, size)
+    drawn[:, :, 0, 0], drawn[:, :, 0, 1] = 0, 255
+    return PIXELS[drawn]
+
+
+@pytest.mark.parametrize("scale", [1e-4, 0.004, 0.2, 5.0])
+def test_the_masses_of_the_256_values_of_a_pixel_add_up_to_one(scale: float) -> None:
+    means = torch.tensor([-1.0, -0.999, -0.5, 0.0, 0.1234, 1.0, 1.7])[:, None, None, None, None]
+    nll = vae.logistic_nll(means, torch.tensor(scale).log(), PIXELS[:, None, None, None])
+    assert nll.shape == (7, 256) and nll.isfinite().all() and (nll >= 0).all()
+    torch.testing.assert_close((-nll.double()).exp().sum(1), torch.ones(7, dtype=torch.float64), atol=5e-5, rtol=0)
+
+
+def test_the_mass_of_a_value_is_the_logistics_over_its_interval() -> None:
+    """Against the distribution function of torch.distributions, in double precision."""
+    noise = Noise(1)
+    means, log_scale = noise.normal(5, 3, 4, 4) * 0.7, noise.normal(3, 1, 1) * 0.5 - 1.5
+    images = colours(5, 4)
+    logistic = TransformedDistribution(
+        Uniform(torch.tensor(0.0, dtype=torch.float64), 1.0, validate_args=False),
+        [SigmoidTransform().inv, AffineTransform(means.double(), log_scale.double().exp())],
+        validate_args=False,
+    )
+    upper = torch.where(images == 1, 1.0, logistic.cdf(images.double() + 1 / 255))
+    lower = torch.where(images == -1, 0.0, logistic.cdf(images.double() - 1 / 255))
+    truth = -(upper - lower).log().sum((1, 2, 3))
+    torch.testing.assert_close(vae.logistic_nll(means, log_scale, images).double(), truth, rtol=1e-4, atol=1e-4)
+
+
+def test_a_pixel_far_from_its_mean_still_pulls() -> None:
+    mean, log_scale = torch.full((1, 1, 1), -1.0, requires_grad=True), torch.tensor(-6.0, requires_grad=True)
+    nll = vae.logistic_nll(mean, log_scale, torch.full((1, 1, 1), PIXELS[200].item()))
+    nll.backward()
+    assert nll.isfinite() and mean.grad is not None and log_scale.grad is not None
+    torch.testing.assert_close(-mean.grad.squeeze(), torch.tensor(6.0).exp(), rtol=1e-3, atol=0)  # 1 / scale
+    assert -log_scale.grad > 100
+
+
+def test_the_colour_vae_bound_is_the_one_of_torch_distributions() -> None:
+    model = shaken(vae.VAE(COLOUR))
+    images = colours(5)
+    weights, kl = model.log_weights(images, Noise(3), samples=3)
+    mean, log_variance = model.encode(images)  # as they are: nothing is binarised
+    posterior = Independent(Normal(mean, (0.5 * log_variance).exp()), 1)
+    torch.testing.assert_close(kl, kl_divergence(posterior, Independent(Normal(torch.zeros(5, 4), 1.0), 1)))
+    latents = mean + (0.5 * log_variance).exp() * Noise(3).normal(15, 4).view(3, 5, 4)
+    for sample, z in zip(weights, latents, strict=True):
+        likelihood = -vae.logistic_nll(model.generate(z), model.log_scale[:, None, None], images)
+        prior = Independent(Normal(torch.zeros_like(z), 1.0), 1).log_prob(z)
+        torch.testing.assert_close(sample, likelihood + prior - posterior.log_prob(z), rtol=1e-5, atol=1e-3)
+    one, _ = model.log_weights(images, Noise(7), samples=1)
+    found = model.loss({"image": images}, Noise(7))
+    epsilon = Noise(7).normal(5, 4)
+    latents = mean + (0.5 * log_variance).exp() * epsilon
+    sampled_kl = 0.5 * (latents.square() - epsilon.square() - log_variance).sum(-1)
+    torch.testing.assert_close(found["loss"], (kl - (one[0] + sampled_kl)).mean())
+
+
+@pytest.mark.parametrize(("channels", "size"), [(1, 28), (3, 32), (3, 64)])
+def test_the_logistic_vae_learns_its_scale_and_its_pictures_are_in_range(channels: int, size: int) -> None:
+    model = vae.VAE(replace(vae.ENTRY.tiny, channels=channels, image_size=size, likelihood="logistic"))
+    images = (Noise(1).uniform(6, channels, size, size) * 0.1).mul(127.5).round().div(127.5)  # narrow: scale shrinks
+    assert model.pixel_levels == 256
+    before = model.log_scale.detach().clone()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    losses = []
+    for step in range(8):
+        loss = model.loss({"image": images}, Noise(2, step))["loss"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss))
+    assert losses[-1] < losses[0] and (model.log_scale < before).all()
+    made = model.generate(Noise(3).normal(2, 4))
+    assert made.shape == (2, channels, size, size) and made.abs().max() <= 1
+
+
+def test_a_config_of_before_there_was_a_choice_is_a_bernoulli() -> None:
+    old = {name: value for name, value in to_dict(vae.ENTRY.tiny).items() if name != "likelihood"}
+    config = from_dict(vae.VAEConfig, old)
+    model = vae.VAE(config)
+    assert config.likelihood == "bernoulli" and model.pixel_levels == 2
+    assert {name.split(".")[0] for name in model.state_dict()} == {"encoder", "decoder"}
 
 
 # DCGAN

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ import torch
 from safetensors.torch import load_file
 
 from train import state as states
-from train.loop import INTERRUPTED, Run
+from train import timeline
+from train.loop import DIVERGED, INTERRUPTED, Run
 from train.order import batches
 from train.recipe import course, preset
 from zoo import registry
@@ -150,6 +152,130 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
 
 
+def losses_of(folder: Path) -> list[float]:
+    lines = (json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines())
+    return [line["loss"] for line in lines if "loss" in line]
+
+
+@pytest.mark.parametrize("name", ["vae", "gpt", "wavenet"])
+def test_a_run_may_change_its_number_of_processes(name: str, tmp_path: Path) -> None:
+    """One process, then two, then one: clips and texts of unequal length weigh as in one batch."""
+    options = ["--dropout", "0"] if name == "gpt" else []
+    arguments = [name, "--preset", "tiny", "--log-every", "1", *options]
+    whole = command(*arguments, "--out", str(tmp_path / "whole"), "--no-measure")
+    assert subprocess.run(whole, cwd=ROOT, env=ENVIRONMENT, timeout=200).returncode == 0
+    one = command(*arguments, "--out", str(tmp_path / "parts"), "--no-measure")
+    assert subprocess.run([*one, "--stop-after", "7"], cwd=ROOT, env=ENVIRONMENT, timeout=200).returncode == INTERRUPTED
+    done = two_processes([*arguments, "--stop-after", "6"], tmp_path / "parts")
+    assert "resumed at step 7" in done.stderr and "stopped at step 13" in done.stderr, done.stderr[-2000:]
+    assert subprocess.run(one, cwd=ROOT, env=ENVIRONMENT, timeout=200).returncode == 0
+    expected, found = losses_of(tmp_path / "whole"), losses_of(tmp_path / "parts")
+    assert len(expected) == len(found) == 20
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_processes_share_a_batch_without_overlap() -> None:
+    order, size = batches(0, 0, 100, 10, None), 5
+    shares = [order[:, rank * size : (rank + 1) * size] for rank in range(2)]
+    assert len(np.unique(np.concatenate(shares, axis=1))) == 100
+
+
+def poisoned(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+    """From micro-batch `at` on, training pictures hold a NaN."""
+    from zoo.data.image import Images
+
+    whole = Images.batch
+
+    def batch(self: Images, indices: np.ndarray, epoch: int = 0) -> dict[str, torch.Tensor]:
+        found = whole(self, indices, epoch)
+        training = len(self) > 200  # validation is shorter
+        poisoned.count += training  # type: ignore[attr-defined]
+        if training and poisoned.count > at:  # type: ignore[attr-defined]
+            found["image"][0, 0, 3, 3] = float("nan")
+        return found
+
+    poisoned.count = 0  # type: ignore[attr-defined]
+    monkeypatch.setattr(Images, "batch", batch)
+
+
+def test_a_nan_stops_the_run_with_its_step_batch_and_tensor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    poisoned(monkeypatch, at=12)
+    assert run("resnet", tmp_path) == DIVERGED
+    event = next(
+        json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines() if '"nonfinite"' in line
+    )
+    assert event["step"] == 12 and len(event["batch"]) == 8 and "gradient of model." in event["where"]
+    assert "and model.blocks.0.norm1.running_mean" in event["where"]
+    assert event["batch"] == [int(i) for i in batches(0, 0, 288, 8, None)[12]]
+    assert "step 12: the gradient of model." in caplog.text and str(event["batch"][0]) in caplog.text
+    found = states.load(tmp_path / "state")
+    assert found is not None and found[0] == 10, "the last good state is kept"
+    assert all(t.isfinite().all() for t in final_tensors(tmp_path).values() if t.is_floating_point())
+
+
+def test_with_retry_a_run_goes_back_at_half_the_rate_and_gives_up_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    poisoned(monkeypatch, at=12)
+    recipe = replace(preset("resnet", "tiny"), nonfinite="retry")
+    assert Run(course("resnet"), "tiny", recipe, tmp_path, cpu=True).train() == DIVERGED
+    assert caplog.text.count("was skipped") == 4 and "back at step 10 with 0.125 of the learning rate" in caplog.text
+    assert "3 returns to a good state" in caplog.text
+
+
+def test_a_wild_learning_rate_never_reaches_a_checkpoint(tmp_path: Path) -> None:
+    tiny = preset("vae", "tiny")
+    wild = replace(tiny, algorithm=replace(tiny.algorithm, learning_rate=1e30), clip_norm=0.0, schedule="constant")
+    assert Run(course("vae"), "tiny", wild, tmp_path, cpu=True).train() == DIVERGED
+    for path in tmp_path.rglob("*.safetensors"):
+        assert all(t.isfinite().all() for t in load_file(path).values() if t.is_floating_point()), path
+
+
+def test_a_run_that_no_longer_improves_ends_early(tmp_path: Path) -> None:
+    still = replace(preset("vae", "tiny"), steps=100, evaluate_every=5, patience=3, metric="duplicates", save_every=50)
+    assert Run(course("vae"), "tiny", still, tmp_path, cpu=True).train() == 0
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert lines[-1] == {"step": 20, "event": "early stop"}
+    again = Run(course("vae"), "tiny", still, tmp_path, cpu=True)
+    assert again.train() == 0 and again.progress["step"] == 20, "the same command does not go on"
+
+
+def test_a_timeline_has_its_snapshots_and_curves(tmp_path: Path) -> None:
+    assert timeline.moments(7000, 16)[:4] == [0, 31, 124, 280] and timeline.moments(7000, 16)[-1] == 7000
+    assert timeline.moments(20, 0) == [] and len(timeline.moments(3, 16)) == 4
+    made = Run(course("gpt"), "tiny", preset("gpt", "tiny"), tmp_path, cpu=True)
+    assert made.train() == 0
+    snapshots = sorted(path.name for path in (tmp_path / "timeline").iterdir())
+    assert snapshots == ["00000000.txt", "00000002.txt", "00000009.txt", "00000020.txt"]
+    timeline.publish(tmp_path, tmp_path / "shown", steps=20, metric="loss", better="lower")
+    shown = json.loads((tmp_path / "shown" / "curves.json").read_text())
+    assert [step for step, _ in shown["curves"]["loss"]] == [5, 10, 15, 20]
+    assert [step for step, _ in shown["curves"]["validation/loss"]] == [10, 20]
+    assert sorted(path.name for path in (tmp_path / "shown").iterdir()) == [*snapshots, "curves.json"]
+
+
+def test_one_begins_from_a_checkpoint_and_keeps_it_where_nothing_improves(tmp_path: Path) -> None:
+    whole = command("vae", "--preset", "tiny", "--out", str(tmp_path / "base"), "--no-measure")
+    assert subprocess.run(whole, cwd=ROOT, env=ENVIRONMENT, timeout=200).returncode == 0
+    base = tmp_path / "base" / "checkpoint" / "vae.tiny"
+    tuned = command("--from", str(base), "--preset", "tiny", "--learning-rate", "0.1", "--out", str(tmp_path / "tuned"))
+    done = subprocess.run(
+        [*tuned, "--no-measure"], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stderr
+    recipe = json.loads((tmp_path / "tuned" / "checkpoint" / "vae.tiny" / "recipe.json").read_text())
+    assert recipe["best_step"] == 0 and recipe["from"]["name"] == "vae.tiny"
+    assert recipe["command"] == "python -m train vae --preset tiny --from vae.tiny --learning-rate 0.1"
+    weights = [path / "model.safetensors" for path in (base, tmp_path / "tuned" / "checkpoint" / "vae.tiny")]
+    for key, tensor in load_file(weights[0]).items():
+        assert torch.equal(tensor, load_file(weights[1])[key]), key
+    wider = [*tuned, "--width", "8", "--fresh"]
+    done = subprocess.run(wider, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 2 and "do not fit this config" in done.stderr and "--adapt" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -161,6 +287,8 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
         (["vae", "--preset", "tiny", "--learning-rat", "1"], "--learning-rate"),
         (["vae", "--preset", "tiny", "--learning-rate", "fast"], "fast"),
         (["vae", "--preset", "tiny", "--dataset", "mnits"], "perhaps you meant 'mnist'?"),
+        (["vae", "--preset", "tiny", "--patience", "-1"], "patience is -1; it must be at least 0"),
+        (["vae", "--from", "dcgan.mnist"], "dcgan.mnist is a dcgan, not a vae"),
     ],
 )
 def test_wrong_arguments_say_what_exists(arguments: list[str], words: str, tmp_path: Path) -> None:

@@ -6,7 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import soundfile
 import torch
+from PIL import Image
 
 from zoo import checkpoint, registry
 from zoo.checkpoint import sha256_of, write_json
@@ -51,6 +54,29 @@ def make(folder: Path, name: str, dataset: str, labels: tuple[str, ...] = (), to
     write_json(target / "metrics.json", {"figures": [FIGURES[name]] if name in FIGURES else []})
     (target / "README.md").write_text(f"# {name}\n\nA card.\n", encoding="utf-8")
     return target
+
+
+def write_timeline(checkpoint_folder: Path, suffix: str, steps: tuple[int, ...] = (0, 10, 40, 90)) -> Path:
+    """Write `timeline/` into a checkpoint: grey squares that grow lighter, words, or tones that grow higher."""
+    folder = checkpoint_folder / "timeline"
+    folder.mkdir()
+    for i, step in enumerate(steps):
+        path = folder / f"{step:08d}{suffix}"
+        if suffix == ".webp":
+            pixels = np.full((30, 24), 40 * (i + 1), np.uint8)
+            pixels[i, i] = 255
+            Image.fromarray(pixels).save(path, lossless=True)
+        elif suffix == ".txt":
+            path.write_text(f"at step {step}\n<b>bold</b>", encoding="utf-8")
+        else:
+            soundfile.write(path, 0.4 * np.sin(np.arange(4000) * (0.1 + 0.2 * i)), 8000)
+    points = [[step, 2.0 / (1 + step)] for step in range(10, steps[-1] + 1, 10)]
+    validation = [[step, 0.5 + step / 200] for step in (30, 60, 90)]
+    curves = {"loss": points, "discriminator_loss": points[::-1], "validation/accuracy": validation}
+    write_json(
+        folder / "curves.json", {"steps": steps[-1], "metric": "accuracy", "better": "higher", "curves": curves}
+    )
+    return folder
 
 
 def build(folder: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ def validate(
 ) -> dict[str, Any]:
     """Figures by name, on the validation split with a small budget; `poll` is called between batches."""
     subject = verify.Subject(name, model, recipe.dataset, tokenizer, sample=recipe.sample)
-    figures = verify.measure(subject, data, verify.TRAINING, poll)
+    budget = replace(verify.TRAINING, pictures=200) if recipe.sample else verify.TRAINING
+    figures = verify.measure(subject, data, budget, poll)
     return {figure.name: figure.value for figure in figures} | evidence(subject, data, poll)
 
 

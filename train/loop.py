@@ -8,6 +8,7 @@ position in any stream, and a run that was killed at any step ends as one that n
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 import time
 from collections.abc import Callable
@@ -21,22 +22,22 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from train import state as states
-from train import timeline
+from train import timeline, trackers
 from train.average import averaged
 from train.evaluate import validate
 from train.guard import PATIENCE, Diverged, NonFinite, nonfinite_figure, nonfinite_weight
 from train.order import batches
 from train.recipe import Course, Recipe
-from train.signals import Interrupted, Signals
+from train.signals import EXIT_CODE, Interrupted, Signals
 from train.sources import Sources
 from train.tracking import Journal, git_commit
 from zoo import runtime
-from zoo.checkpoint import replacing, write_json
+from zoo.checkpoint import replacing, save_tensors, write_json
 from zoo.config import suggestion
 from zoo.noise import Noise
 
 logger = logging.getLogger(__name__)
-DONE, DIVERGED, UNWRITTEN, INTERRUPTED = 0, 65, 74, 75
+DONE, DIVERGED, UNWRITTEN, INTERRUPTED = 0, 65, 74, EXIT_CODE
 """Exit codes: at the last step; the numbers blew up; the last state could not be written; stopped by a signal with a
 state saved."""
 
@@ -60,7 +61,7 @@ class Run:
             cpu=cpu or not torch.cuda.is_available(),
             mixed_precision=precision.get(recipe.precision, recipe.precision),
             gradient_accumulation_steps=recipe.accumulation,
-            log_with="tensorboard",
+            log_with=trackers.chosen(recipe.trackers) or None,
             project_dir=str(folder),
         )
         self.course, self.preset, self.recipe, self.folder = course, preset, recipe, folder
@@ -136,13 +137,14 @@ class Run:
         ]
         self.progress |= state["progress"]
 
-    def save(self) -> bool:
+    def save(self, journal: Journal) -> bool:
         """Write the state and return whether it is on disk; one that is not finite is never written."""
         bad, written = nonfinite_weight(self.update.modules), True
         if bad:
             raise Diverged(f"{bad} is not finite at step {self.progress['step']}; the state before it is kept")
         if self.accelerator.is_main_process:
             try:
+                self.progress["journal"] = journal.kept()
                 states.save(self.folder / "state", self.progress["step"], self.state())
             except OSError as error:
                 written = False
@@ -201,7 +203,8 @@ class Run:
 
     def _nonfinite(self, where: str, journal: Journal) -> None:
         """Say it and stop; or, with `nonfinite="retry"`, skip the step, after three go back, in the end stop."""
-        where = nonfinite_weight(self.update.modules) or where
+        spoilt = nonfinite_weight(self.update.modules)  # a batch norm's statistics, if nothing else
+        where = f"{where}, and {spoilt}" if spoilt else where
         batch = [int(index) for _, indices in self.rows() for index in indices]
         journal.write(self.progress["step"], {"event": "nonfinite", "where": where, "batch": batch})
         said = f"step {self.progress['step']}: {where} is not finite; the batch was samples {batch[:8]}"
@@ -211,7 +214,7 @@ class Run:
         logger.warning("%s; it was skipped", said)
         self.progress["step"] += 1
         self.progress["skipped"] += 1
-        if self.progress["skipped"] < PATIENCE:
+        if self.progress["skipped"] < PATIENCE and not spoilt:
             return
         returns, rate = self.progress["returns"] + 1, self.progress["rate"] / 2
         found = states.load(self.folder / "state")
@@ -230,13 +233,12 @@ class Run:
         if recipe.metric not in figures:
             raise ValueError(f"validation has no figure {recipe.metric!r}{suggestion(recipe.metric, figures)}")
         value, best = figures[recipe.metric], self.progress["best"]
-        improved = best is None or (value < best if recipe.better == "lower" else value > best)
+        improved = math.isfinite(value) and (
+            best is None or (value < best if recipe.better == "lower" else value > best)
+        )
         if improved:
-            try:
-                self._keep()
-                self.progress.update(best=value, best_step=step, stale=0)
-            except OSError as error:
-                logger.warning("the best weights, of step %d, were not written: %s", step, error)
+            self._keep()
+            self.progress.update(best=value, best_step=step, stale=0)
         else:
             self.progress["stale"] += 1
         self.progress["evaluated"] = step
@@ -248,30 +250,27 @@ class Run:
         return figures
 
     def _keep(self) -> None:
-        """Write the published network as the best so far."""
+        """Write the published network as the best so far. Raises OSError."""
         if self.accelerator.is_main_process:
-            from safetensors.torch import save_file
-
             tensors = {name: t.detach().cpu().contiguous() for name, t in self.published.state_dict().items()}
             with replacing(self.folder / "best") as temporary:
-                save_file(tensors, temporary / "model.safetensors")
+                save_tensors(tensors, temporary / "model.safetensors")
 
-    def _snapshot(self) -> None:
-        """Add to the timeline, where this step has a snapshot."""
+    def _snapshot(self, journal: Journal) -> None:
+        """Add to the timeline, where this step has a snapshot. Raises OSError."""
         step = self.progress["step"]
         if step not in self.moments or not self.accelerator.is_main_process:
             return
-        try:
-            timeline.snapshot(
-                self.folder / "timeline", step, self.course.name, self.published, self.tokenizer, self.validation_data
-            )
-        except OSError as error:
-            logger.warning("the snapshot of step %d was not written: %s", step, error)
+        network, data = self.published, self.validation_data
+        path = timeline.snapshot(self.folder / "timeline", step, self.course.name, network, self.tokenizer, data)
+        journal.show(step, path)
 
     def _begin(self, resume: bool) -> bool:
         """Read the last state, or make room for a new run; returns whether there was a state. Raises OSError."""
         found = states.load(self.folder / "state") if resume else None
         if found:
+            if problem := states.mismatch(found[1], self.state()):
+                raise ValueError(f"{self.folder} holds the state of another run: {problem} (another --out, or --fresh)")
             self.restore(found[1])
             logger.info("resumed at step %d of %d", found[0], self.recipe.steps)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -304,23 +303,43 @@ class Run:
         `stop_after` ends this sitting after so many steps, as a signal would (for tests and time slices);
         `on_evaluation` is told each step that was measured and its figures, and may raise to end the sitting.
         """
-        recipe, signals = self.recipe, Signals()
+        signals = Signals()
+        try:
+            return self._sitting(signals, resume, stop_after, on_evaluation)
+        except OSError as error:
+            logger.error(
+                "stopped at step %d of %d: %s; what was saved before is kept, and the same command goes on from there",
+                self.progress["step"], self.recipe.steps, error,
+            )  # fmt: skip
+            return UNWRITTEN
+        finally:
+            signals.restore()
+
+    def _sitting(
+        self,
+        signals: Signals,
+        resume: bool,
+        stop_after: int | None,
+        on_evaluation: Callable[[int, dict[str, Any]], None] | None,
+    ) -> int:
+        """What `train` says. Raises OSError where going on would lose something that cannot be made again."""
+        recipe = self.recipe
         poll = signals.poll if self.accelerator.num_processes == 1 else lambda: None
         found = self._begin(resume)
         begun = self.progress["step"]
         sitting_end = recipe.steps if stop_after is None else begun + stop_after
-        journal = Journal(self.folder, self.accelerator, recipe, begun)
+        journal = Journal(self.folder, self.accelerator, recipe, begun, self.progress.get("journal"))
         bar = tqdm(
             total=recipe.steps, initial=begun, unit="step", disable=not self.accelerator.is_main_process,
             mininterval=1.0, desc=f"{self.course.name}.{self.preset}",
         )  # fmt: skip
         try:
             if not found:
-                self.save()
+                self.save(journal)
             while True:
                 step = self.progress["step"]
                 last = step == recipe.steps or self.progress["ended"]
-                self._snapshot()
+                self._snapshot(journal)
                 if self.progress["evaluated"] < step and (last or step % recipe.evaluate_every == 0):
                     figures = self.evaluate(journal, poll)
                     if on_evaluation is not None:
@@ -332,10 +351,13 @@ class Run:
                     raise Interrupted
                 self.advance(journal, bar)
                 if self.progress["step"] % recipe.save_every == 0:
-                    self.save()
-            return DONE if self.save() else UNWRITTEN
+                    self.save(journal)
+            if self.save(journal) and not journal.waiting:
+                return DONE
+            logger.error("the last step is done and not all of it is written; the same command tries again")
+            return UNWRITTEN
         except Interrupted:
-            written = self.save()
+            written = self.save(journal)
             logger.warning(
                 "stopped at step %d of %d; the same command goes on from %s",
                 self.progress["step"], recipe.steps, "here" if written else "the last saved state",
@@ -347,4 +369,3 @@ class Run:
         finally:
             bar.close()
             journal.close()
-            signals.restore()

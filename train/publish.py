@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +16,13 @@ from train.evaluate import sheet
 from train.loop import Run
 from zoo import checkpoint, runtime
 
-LICENCE_OF_WEIGHTS = {"cc-by-sa-3.0": "cc-by-sa-3.0", "cc-by-sa-4.0": "cc-by-sa-4.0"}
-"""Weights learnt from share-alike data carry its licence on; all others are Apache-2.0."""
+
+def licence_of_weights(data: str, base: str) -> str:
+    """Share-alike data, or weights to begin from, carry their licence on; of data with no known licence: "other"."""
+    for licence in (base, data):
+        if "-sa-" in licence:
+            return licence
+    return "other" if "unknown" in (data, base) or base == "other" else "apache-2.0"
 
 
 def _hardware(run: Run) -> str:
@@ -29,16 +35,17 @@ def _hardware(run: Run) -> str:
     return f"{run.recipe.threads} thread(s) of a {platform.machine()} CPU{amx}"
 
 
-def recipe_record(run: Run, changes: list[str]) -> dict[str, Any]:
-    """What recipe.json says; `changes` are the options that departed from the preset."""
+def recipe_record(run: Run, command: str) -> dict[str, Any]:
+    """What recipe.json says; `command` trains the same again."""
     import torch
 
     recipe, progress = run.recipe, run.progress
-    licence = run.train_data.info.licence
+    info, base = run.train_data.info, run.sources.checkpoint
+    licence = licence_of_weights(info.licence, base.recipe.get("licence_weights", "unknown") if base else "")
     return {
         "model": run.course.name,
         "preset": run.preset,
-        "command": " ".join(["python -m train", run.course.name, "--preset", run.preset, *changes]),
+        "command": command,
         "seed": recipe.seed,
         "steps": recipe.steps,
         "best_step": progress["best_step"],
@@ -49,17 +56,19 @@ def recipe_record(run: Run, changes: list[str]) -> dict[str, Any]:
         "processes": run.accelerator.num_processes,
         "torch": torch.__version__,
         "git_commit": progress["git_commit"],
-        "dataset": recipe.dataset,
+        "dataset": info.name,
         "dataset_fingerprint": run.train_data.fingerprint,
-        "licence_data": licence,
-        "licence_weights": LICENCE_OF_WEIGHTS.get(licence, "apache-2.0"),
+        **({"data": asdict(info)} if run.sources.data else {}),
+        **({"from": {"name": base.name, "sha256": base.sha256}} if base else {}),
+        "licence_data": info.licence,
+        "licence_weights": licence,
         "parameters": checkpoint.count_parameters(run.model),
         "finished": datetime.now(UTC).strftime("%Y-%m-%d"),
         "settings": asdict(recipe),
     }
 
 
-def publish(run: Run, folder: Path, *, changes: list[str], measure: bool) -> Path:
+def publish(run: Run, folder: Path, *, command: str, measure: bool, poll: Callable[[], None] = lambda: None) -> Path:
     """Write the best weights and everything about them to `folder`, whole or not at all; measure them there."""
     network = run.published
     network.load_state_dict(load_file(run.folder / "best" / "model.safetensors"))
@@ -68,8 +77,8 @@ def publish(run: Run, folder: Path, *, changes: list[str], measure: bool) -> Pat
     with checkpoint.replacing(folder) as temporary:
         checkpoint.save(temporary, network, run.course.name, run.preset, labels=labels, dtype=run.recipe.weights)
         if run.tokenizer is not None:
-            run.tokenizer.save(str(temporary / "tokenizer.json"))
-        checkpoint.write_json(temporary / "recipe.json", recipe_record(run, changes))
+            (temporary / "tokenizer.json").write_text(run.tokenizer.to_str(pretty=True), encoding="utf-8")
+        checkpoint.write_json(temporary / "recipe.json", recipe_record(run, command))
         stored = checkpoint.load(temporary).model  # samples come from the weights as stored
         sheet(run.course.name, stored, temporary / "samples" / "sheet", run.tokenizer, run.train_data)
         timeline.publish(
@@ -79,5 +88,5 @@ def publish(run: Run, folder: Path, *, changes: list[str], measure: bool) -> Pat
     if measure:
         from zoo import figures
 
-        figures.state(folder)
+        figures.state(folder, quick_only=run.recipe.sample, poll=poll, own=run.sources.data)
     return folder

@@ -91,6 +91,8 @@ class Recipe:
     """Seed of data order, noise and initial weights."""
     weights: Literal["float32", "float16"] = "float16"
     """How the published weights are stored."""
+    trackers: str = "tensorboard"
+    """Who is told besides log.jsonl: of tensorboard, wandb and trackio, with commas between; or none."""
     sample: bool = False
     """Train on the small sample that ships with the package."""
 

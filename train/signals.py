@@ -5,20 +5,28 @@ from __future__ import annotations
 import signal
 from types import FrameType
 
+EXIT_CODE = 75
+"""Of a program that a signal stopped and that goes on when it is called again (EX_TEMPFAIL)."""
 
-class Interrupted(Exception):
-    """A signal asked the run to stop."""
+
+class Interrupted(BaseException):
+    """A signal asked the run to stop; like KeyboardInterrupt it passes through those who catch every Exception."""
 
 
 class Signals:
-    """SIGTERM and SIGINT set a flag, which every long loop polls through `poll`."""
+    """SIGTERM and SIGINT set a flag, which every long loop polls through `poll`.
 
-    def __init__(self) -> None:
-        self.raised = False
+    With `at_once` they raise Interrupted wherever the program is: for the time in which there is nothing to save.
+    """
+
+    def __init__(self, *, at_once: bool = False) -> None:
+        self.raised, self.at_once = False, at_once
         self._before = {s: signal.signal(s, self._handle) for s in (signal.SIGTERM, signal.SIGINT)}
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.raised = True
+        if self.at_once:
+            raise Interrupted
 
     def poll(self) -> None:
         """Raise Interrupted once a signal has come."""

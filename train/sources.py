@@ -2,37 +2,76 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
 from train.recipe import Recipe
+from zoo import registry
+from zoo.data import tokenizer
 from zoo.data.load import load
 
 if TYPE_CHECKING:
     from train.loop import Run
     from zoo.checkpoint import Checkpoint
 
+logger = logging.getLogger(__name__)
 
-@dataclass(frozen=True)
+
 class Sources:
-    """A recipe's own data and new weights, unless a folder or file, or a checkpoint, stands in for them."""
+    """A recipe's own data and new weights, unless one's own data, or a checkpoint, stands in for them.
 
-    data: Path | None = None
-    """One's own text, pictures or sounds (see `zoo.data.own`)."""
-    checkpoint: Checkpoint | None = None
-    """Weights to begin from."""
+    `data` is a folder or file (see `zoo.data.own`), `checkpoint` the weights to begin from; with `adapt` those of its
+    tensors that do not fit the run's config are made anew, without it they are an error.
+    """
+
+    def __init__(
+        self, data: Path | None = None, checkpoint: Checkpoint | None = None, *, adapt: bool = False, licence: str = ""
+    ) -> None:
+        self.data, self.checkpoint, self.adapt, self.licence = data, checkpoint, adapt, licence
 
     def open(self, name: str, recipe: Recipe) -> tuple[Any, Any]:
         """The training and validation data of model `name`. Raises ValueError or OSError in words."""
-        train = load(recipe.dataset, "train", recipe.config, sample=recipe.sample)
-        tokenizer = getattr(train, "tokenizer", None)
-        return train, load(recipe.dataset, "validation", recipe.config, sample=recipe.sample, tokenizer=tokenizer)
+        known = None
+        if self.checkpoint and (self.checkpoint.folder / "tokenizer.json").exists():
+            known = tokenizer.load(self.checkpoint.folder)
+        skip = recipe.damaged == "skip"
+        if self.data is None:
+            train = load(recipe.dataset, "train", recipe.config, sample=recipe.sample, tokenizer=known, skip=skip)
+            known = getattr(train, "tokenizer", None)
+            return train, load(
+                recipe.dataset, "validation", recipe.config, sample=recipe.sample, tokenizer=known, skip=skip
+            )
+        from zoo.data.own import open_own
+        from zoo.generate.audio import SPEAKERS
+
+        voices = SPEAKERS.get(self.checkpoint.recipe.get("dataset", ""), ()) if self.checkpoint else ()
+        own = open_own(
+            self.data, registry.entry(name).tasks, recipe.config, tokenizer=known, speakers=voices,
+            batch_size=recipe.batch_size, licence=self.licence, skip_damaged=skip,
+        )  # fmt: skip
+        for line in own.report.lines():
+            logger.info("%s", line)
+        return own.split("train"), own.split("validation")
 
     def start(self, model: nn.Module) -> None:
-        """Give `model` the checkpoint's weights, where there is one."""
+        """Give `model` the checkpoint's weights. Raises ValueError naming what does not fit."""
+        if self.checkpoint is None:
+            return
+        given, wanted = self.checkpoint.model.state_dict(), model.state_dict()
+        for name in getattr(model, "measured", ()) if self.data else ():
+            given[name] = wanted[name]  # of one's own data, as the recipe's `build` found it
+        misfits = [name for name, tensor in wanted.items() if name not in given or given[name].shape != tensor.shape]
+        if misfits and not self.adapt:
+            raise ValueError(
+                f"{len(misfits)} of {len(wanted)} tensors of {self.checkpoint.name} do not fit this config, "
+                f"{misfits[0]} first; --adapt makes those anew and keeps the others"
+            )
+        model.load_state_dict({name: t for name, t in given.items() if name in wanted and name not in misfits}, False)
+        logger.info("%d of %d tensors come from %s", len(wanted) - len(misfits), len(wanted), self.checkpoint.name)
 
     def describe(self, run: Run) -> dict[str, Any]:
         """What run.json says of a run."""
@@ -42,6 +81,7 @@ class Sources:
             "model": run.course.name,
             "preset": run.preset,
             "dataset": run.train_data.info.name,
+            "from": self.checkpoint.name if self.checkpoint else "",
             "samples": len(run.train_data),
             "validation_samples": len(run.validation_data),
             "steps": recipe.steps,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 DONE, DRIFTED, WRONG = 0, 1, 2
-"""Exit codes: done; a figure drifted or a table is stale; an error, said in words. Signals give 128 + n."""
+"""Exit codes: done; a figure drifted, a table is stale or a run is ill; an error, in words. Signals give 128 + n."""
 _OPTIONS = {
     entry.IMAGE_GENERATION: ("label", "count", "seed", "truncation"),
     entry.TEXT_GENERATION: (
@@ -196,7 +196,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         if arguments.write and place.origin not in ("folder", "bundled"):
             raise ValueError(f"{name} is a copy from the Hub; --write changes only a local folder")
         begun = time.perf_counter()
-        compared = _measure(name, place.folder, arguments.quick, arguments.write)
+        compared = _measure(name, place.folder, arguments)
         report = {
             "name": name,
             "tier": "quick" if arguments.quick else "full",
@@ -213,7 +213,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     return DONE if all(report["ok"] for report in reports) else DRIFTED
 
 
-def _measure(name: str, folder: Path, quick: bool, write: bool) -> list[Comparison]:
+def _measure(name: str, folder: Path, arguments: argparse.Namespace) -> list[Comparison]:
     from tqdm import tqdm
 
     from zoo import figures
@@ -223,9 +223,9 @@ def _measure(name: str, folder: Path, quick: bool, write: bool) -> list[Comparis
         def poll() -> None:
             bar.update()
 
-        if write:
-            return figures.state(folder, quick_only=quick, poll=poll)
-        return figures.measure_again(folder, quick=quick, poll=poll)
+        if arguments.write:
+            return figures.state(folder, quick_only=arguments.quick, poll=poll, own=arguments.data)
+        return figures.measure_again(folder, quick=arguments.quick, poll=poll, own=arguments.data)
 
 
 def _print_report(report: dict[str, Any], compared: list[Comparison]) -> None:
@@ -272,6 +272,18 @@ def _pin(arguments: argparse.Namespace) -> int:
     judges.pin(dataset, judge)
     print(f"{judge.name} (sha256 {judge.sha256[:12]}) judges {dataset} now; its figures want `verify --write`")
     return DONE
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from zoo import doctor
+    from zoo.doctor.writing import as_json, plain
+
+    diagnosis = doctor.diagnose(arguments.folder)
+    if arguments.out is not None:
+        doctor.report(arguments.folder, arguments.out, arguments.language)
+    name = arguments.folder.resolve().name
+    print(as_json(name, diagnosis) if arguments.json else plain(name, diagnosis, arguments.language))
+    return DONE if diagnosis.healthy else DRIFTED
 
 
 def _push(arguments: argparse.Namespace) -> int:
@@ -345,10 +357,16 @@ def parser() -> argparse.ArgumentParser:
         "--quick", action="store_true", help="on the bundled sample, in seconds, against figures of its own"
     )
     made.add_argument("--json", action="store_true", help="as JSON")
+    made.add_argument("--data", type=Path, metavar="FOLDER_OR_FILE", help="the data it learnt from, if one's own")
     made.add_argument(
         "--write", action="store_true",
         help="store what is measured in metrics.json (the quick figures too) and write the card anew",
     )  # fmt: skip
+    made = command("doctor", _doctor, "examine a training run by its log; exit code 1 when there is an alarm")
+    made.add_argument("folder", type=Path, metavar="RUN", help="the folder that `python -m train --out` wrote")
+    made.add_argument("--out", type=Path, metavar="FOLDER", help="write doctor.md, doctor.html and the curves there")
+    made.add_argument("--language", choices=("en", "zh"), default="en", help="of the words (default en)")
+    made.add_argument("--json", action="store_true", help="as JSON")
     made = command("pin", _pin, "make a bundled classifier the judge of its data set")
     made.add_argument("name", metavar="NAME")
     made = command("push", _push, "release a checkpoint on the Hub: one commit, one tag (set HF_TOKEN)")

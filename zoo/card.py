@@ -121,7 +121,7 @@ def text(folder: Path) -> str:
     model, preset, labels, _ = describe(folder)
     recipe, metrics = (_optional(folder / f"{key}.json") for key in ("recipe", "metrics"))
     found, figures = registry.entry(model), metrics.get("figures", [])
-    name, info = f"{model}.{preset}", INFOS.get(recipe.get("dataset", ""))
+    name, info = f"{model}.{preset}", _info(recipe)
     verse = entry.TEXT_GENERATION in found.tasks and bool(set(FORMS) & set(labels))
     header = ModelCardData(
         language=LANGUAGES.get(info.name) if info else None,
@@ -146,6 +146,14 @@ def text(folder: Path) -> str:
         "program, from `config.json`, `recipe.json` and `metrics.json` beside it.",
     )
     return f"---\n{header.to_yaml()}\n---\n\n" + "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _info(recipe: dict[str, Any]) -> Info | None:
+    """What is known of the training data: one of the zoo's own sets, or what the recipe says of somebody's own."""
+    own = recipe.get("data")
+    if isinstance(own, dict) and all(isinstance(value, str) for value in own.values()):
+        return Info(**{key: own[key] for key in ("name", "title", "licence", "source", "attribution") if key in own})
+    return INFOS.get(recipe.get("dataset", ""))
 
 
 def _optional(path: Path) -> dict[str, Any]:
@@ -235,9 +243,11 @@ def _figures(figures: list[dict[str, Any]], name: str, metrics: dict[str, Any]) 
 def _training(recipe: dict[str, Any], info: Info | None) -> str:
     if not recipe:
         return ""
+    base = recipe.get("from") or {}
     seconds, steps, best = recipe.get("wall_seconds"), recipe.get("steps"), recipe.get("best_step")
     rows = [
         ("Command", f"`{recipe.get('command', '')}`"),
+        ("Began from", f"`{base['name']}`, sha256 `{base['sha256'][:12]}`" if base else ""),
         ("Data", f"{info.title}, training split, sha256 `{recipe.get('dataset_fingerprint', '')}`" if info else ""),
         ("Steps", f"{steps:,}, the best weights from step {best:,}" if steps and best is not None else ""),
         ("Wall time", "" if seconds is None else f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} minutes"),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -84,8 +85,12 @@ def write_json(path: Path, values: Any) -> None:
 
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
-    """Yield a temporary folder that takes `folder`'s place, whole, when the block ends without an error."""
+    """Yield a temporary folder that takes `folder`'s place, whole, when the block ends without an error.
+
+    What a killed process left of the same is cleared away first. One process at a time may replace a folder.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
+    _recover(folder)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         temporary.chmod(0o755)
@@ -105,6 +110,15 @@ def replacing(folder: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def _recover(folder: Path) -> None:
+    """Remove what `replacing` had begun when it was killed; put the folder back if it had been moved aside."""
+    left = re.compile(re.escape(f".{folder.name}.") + r"(old\.)?[a-z0-9_]{8}")
+    for path in [path for path in folder.parent.iterdir() if left.fullmatch(path.name)]:
+        if (path / folder.name).exists() and not folder.exists():
+            os.replace(path / folder.name, folder)
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def _fsync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -120,7 +134,6 @@ def save(folder: Path, model: nn.Module, model_name: str, preset: str, *, labels
     Raises CheckpointError when a tensor is not finite, or overflows the chosen precision.
     """
     import torch
-    from safetensors.torch import save_file
 
     precision = {"float32": torch.float32, "float16": torch.float16}[dtype]
     tensors = {}
@@ -129,11 +142,22 @@ def save(folder: Path, model: nn.Module, model_name: str, preset: str, *, labels
         if stored.is_floating_point() and not stored.isfinite().all():
             raise CheckpointError(f"{name} of {model_name}.{preset} is not finite in {dtype}; it is not written")
         tensors[name] = stored.contiguous()
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    save_tensors(tensors, folder / "model.safetensors")
     write_json(
         folder / "config.json",
         {"zoo": FORMAT, "model": model_name, "preset": preset, "labels": list(labels), "config": to_dict(model.config)},
     )
+
+
+def save_tensors(tensors: dict[str, Any], path: Path) -> None:
+    """Write named tensors on the CPU as a safetensors file. Raises OSError, as other writes do, when it cannot."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    try:
+        save_file(tensors, path, metadata={"format": "pt"})
+    except SafetensorError as error:
+        raise OSError(f"{path} could not be written: {error}") from error
 
 
 def read_header(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:

@@ -101,6 +101,9 @@ class GeneratesImages(Protocol):
 class AutoencodesImages(GeneratesImages, Protocol):
     """IMAGE_AUTOENCODING: a latent-variable model of images with a bound on their likelihood."""
 
+    pixel_levels: int
+    """Values of a pixel that the likelihood tells apart: 2 when pixels are binarised first, 256 as stored."""
+
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """images (n, c, h, w) in [-1, 1] -> mean and log-variance of the posterior, each (n, latent_dim)."""
         ...

@@ -11,8 +11,8 @@ from zoo.metrics.diversity import classes_seen, duplicates, spread
 from zoo.metrics.judges import judge_of
 from zoo.verify import Poll, Subject, fit_to_judge, generated_images, judge_network
 
-PICTURES = 2000
-"""Generated, and as many real ones."""
+PICTURES, PICTURES_OF_SAMPLE = 2000, 200
+"""Generated, and as many real ones; fewer for a model of the small bundled sample."""
 _ROWS = 250
 
 
@@ -37,14 +37,15 @@ def _diversity(subject: Subject, data: Any, poll: Poll) -> dict[str, float | lis
     """
     import torch
 
-    pictures = torch.cat([images.cpu() for images, _ in generated_images(subject.model, PICTURES, poll)])
+    count = PICTURES_OF_SAMPLE if subject.sample else PICTURES
+    pictures = torch.cat([images.cpu() for images, _ in generated_images(subject.model, count, poll)])
     found: dict[str, float | list[float]] = {"duplicates": duplicates(pictures.numpy())}
     judge = judge_of(subject.dataset)
     if judge is None:
         return found
     network = judge_network(judge)
     device = next(network.parameters()).device
-    rows = np.arange(min(PICTURES, len(data)))
+    rows = np.arange(min(count, len(data)))
     spreads = []
     for images in (pictures, data.batch(rows)["image"]):
         features, classes = [], []

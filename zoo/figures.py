@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from zoo import card, checkpoint, verify
-from zoo.data.source import find
 from zoo.verify import Poll
 
 logger = logging.getLogger(__name__)
@@ -35,26 +34,31 @@ class Comparison:
     why: str = ""
 
 
-def state(folder: Path, *, quick_only: bool = False, poll: Poll = lambda: None) -> list[Comparison]:
+def state(
+    folder: Path, *, quick_only: bool = False, poll: Poll = lambda: None, own: Path | None = None
+) -> list[Comparison]:
     """Measure a folder, write what came out into metrics.json, and the card anew: all in the end, or nothing.
 
-    Figures of other weights than those of the folder are thrown away; with `quick_only` the full ones stay.
+    Figures of other weights than those of the folder are thrown away; with `quick_only` the full ones stay. Weights
+    that learnt from one's `own` data are measured on its test split, and have no quick figures.
     Raises ValueError or OSError as `zoo.verify.measure_folder` does.
     """
     before, weights = _metrics(folder), _weights(folder)
     kept = before if before.get("weights", weights) == weights else {}
     data = kept["data"] if isinstance(kept.get("data"), dict) else {}
     found: dict[str, Any] = {}
-    for tier in (QUICK,) if quick_only else (FULL, QUICK):
-        data = {**data, tier: _test_split(folder, tier)}
-        found[tier] = verify.measure_folder(folder, quick=tier == QUICK, poll=poll)
+    for tier in (QUICK,) if quick_only else (FULL,) if own else (FULL, QUICK):
+        found[tier], split = verify.measure_folder(folder, quick=tier == QUICK, poll=poll, own=own)
+        data = {**data, tier: split}
     checkpoint.write_json(folder / "metrics.json", {FULL: [], **kept, **found, "weights": weights, "data": data})
     card.write(folder)
     shown = found[QUICK if quick_only else FULL]
     return compare(shown, shown)
 
 
-def measure_again(folder: Path, *, quick: bool = False, poll: Poll = lambda: None) -> list[Comparison]:
+def measure_again(
+    folder: Path, *, quick: bool = False, poll: Poll = lambda: None, own: Path | None = None
+) -> list[Comparison]:
     """Measure a folder and compare with what it states.
 
     Raises ValueError when it states nothing of this kind, damaged figures, or figures of other weights.
@@ -69,14 +73,14 @@ def measure_again(folder: Path, *, quick: bool = False, poll: Poll = lambda: Non
     for figure in metrics[tier] if isinstance(metrics[tier], list) else [None]:
         if not isinstance(figure, dict) or not all(isinstance(figure.get(k), kind) for k, kind in _KINDS.items()):
             raise ValueError(f"metrics.json of {folder.name} holds damaged figures under {tier!r}")
-    now = _test_split(folder, tier)
+    measured, now = verify.measure_folder(folder, quick=quick, poll=poll, own=own)
     data = metrics["data"] if isinstance(metrics.get("data"), dict) else {}
     if data.get(tier, now) != now:
         logger.warning(
             "%s was measured on a test split with the sha256 %s; this one has %s",
             folder.name, str(data[tier])[:12], now[:12],
         )  # fmt: skip
-    return compare(metrics[tier], verify.measure_folder(folder, quick=quick, poll=poll))
+    return compare(metrics[tier], measured)
 
 
 def compare(stated: list[dict[str, Any]], measured: list[dict[str, Any]]) -> list[Comparison]:
@@ -109,11 +113,3 @@ def _metrics(folder: Path) -> dict[str, Any]:
 
 def _weights(folder: Path) -> str:
     return checkpoint.sha256_of(folder / "model.safetensors")
-
-
-def _test_split(folder: Path, tier: str) -> str:
-    """The sha256 of the file that the figures are measured on."""
-    dataset = checkpoint.read_json(folder / "recipe.json").get("dataset")
-    if not isinstance(dataset, str):
-        raise ValueError(f"{folder}/recipe.json does not name the data set to measure on")
-    return checkpoint.sha256_of(find(dataset, "test", sample=tier == QUICK))

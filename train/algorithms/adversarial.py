@@ -9,6 +9,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from train.algorithms.augment import Augmentation, augment
 from train.algorithms.gradients import apply, synchronised
 from zoo.losses import discriminator_loss, non_saturating_loss
 from zoo.noise import Noise
@@ -28,6 +29,9 @@ class Adversarial:
     """Decay of the gradient's square."""
     instance_noise: float = 0.0
     """Deviation of the Gaussian noise on the discriminator's pictures (Arjovsky and Bottou, 2017)."""
+
+    augment: tuple[Augmentation, ...] = ()
+    """Ways in which the discriminator's pictures are changed, for small data sets (`train.algorithms.augment`)."""
 
     def prepare(self, model: nn.Module, accelerator: Accelerator, clip_norm: float) -> AdversarialUpdate:
         """See `train.recipe.Algorithm`; the model gives its own `discriminator()`."""
@@ -59,15 +63,15 @@ class AdversarialUpdate:
         labels = batch["label"] if self.conditional else None
         with self.accelerator.accumulate(self.generator, self.discriminator):
             fake = self.generator(noise.normal(len(real), self.latent_dim), labels)
-            real_logits = self.discriminator(self._blur(real, noise), labels)
-            fake_logits = self.discriminator(self._blur(fake.detach(), noise), labels)
+            real_logits = self.discriminator(self._seen(real, noise), labels)
+            fake_logits = self.discriminator(self._seen(fake.detach(), noise), labels)
             d_loss = discriminator_loss(real_logits, fake_logits)
             self.accelerator.backward(d_loss)
             d_found = apply(self.accelerator, self.discriminator, self.d_optimizer, self.clip_norm)
 
             # Frozen, and without the data-parallel wrapper: this phase must leave no gradients on it to average.
             adversary = self.accelerator.unwrap_model(self.discriminator).requires_grad_(False)
-            g_loss = non_saturating_loss(adversary(self._blur(fake, noise), labels))
+            g_loss = non_saturating_loss(adversary(self._seen(fake, noise), labels))
             self.accelerator.backward(g_loss)
             g_found = apply(self.accelerator, self.generator, self.g_optimizer, self.clip_norm)
             adversary.requires_grad_(True)
@@ -80,6 +84,8 @@ class AdversarialUpdate:
             **{f"discriminator_{name}": value for name, value in d_found.items()},
         }
 
-    def _blur(self, images: Tensor, noise: Noise) -> Tensor:
+    def _seen(self, images: Tensor, noise: Noise) -> Tensor:
+        """What the discriminator is shown of `images`."""
+        images = augment(images, self.settings.augment, noise)
         deviation = self.settings.instance_noise
         return images + deviation * noise.normal(*images.shape) if deviation else images

@@ -22,7 +22,7 @@ def apply(
     found: dict[str, Tensor] = {}
     if accelerator.sync_gradients:
         named = [(name, p) for name, p in module.named_parameters() if p.grad is not None]
-        gradients = torch.stack(torch._foreach_norm([p.grad for _, p in named]))
+        gradients = torch.stack(torch._foreach_norm([p.grad for _, p in named if p.grad is not None]))
         matrices = [i for i, (_, p) in enumerate(named) if p.dim() > 1]
         weights = torch.stack(torch._foreach_norm([named[i][1].detach() for i in matrices]))
         norm = accelerator.clip_grad_norm_(module.parameters(), clip_norm or float("inf"))

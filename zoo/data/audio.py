@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import logging
 from typing import Any
 
 import numpy as np
 
-from zoo.data.source import read
+from zoo.data.source import Info, read
 
+logger = logging.getLogger(__name__)
 VALIDATION_TAKES = range(5, 8)
 """Takes of each speaker and digit that serve as validation (0 to 4 are the test split, as the set defines it)."""
 PEAK = 0.95
@@ -16,33 +18,17 @@ FRAMES_APART = 10
 """Batches are as long as a multiple of so many frames: a few shapes recur, for which kernels are prepared once."""
 
 
-class Clips:
-    """One split of the spoken digits."""
+class Waveforms:
+    """One split of spoken words: waveforms float32 (t,) in [-1, 1], digits (words) and voices int64 (n,)."""
 
     def __init__(
-        self, name: str, split: str, *, sample: bool = False, frame_size: int = 80, max_seconds: float = 1.2
-    ) -> None:
-        import soundfile
-
-        table = read(name, "test" if split == "test" else "train", sample=sample)
-        self.info, self.fingerprint, self.labels = table.info, table.fingerprint, table.labels["label"]
-        self.speakers, self.frame_size = table.labels["speaker"], frame_size
-        takes = np.asarray(table.columns["take"])
-        held_out = np.isin(takes, VALIDATION_TAKES)
-        rows = np.flatnonzero({"test": np.ones_like(held_out), "train": ~held_out, "validation": held_out}[split])
-        self.waveforms: list[np.ndarray] = []
-        self.sample_rate = 0
-        for row in rows:
-            try:
-                samples, rate = soundfile.read(io.BytesIO(table.columns["audio"][row]["bytes"]), dtype="float32")
-            except (soundfile.LibsndfileError, TypeError) as error:
-                raise ValueError(f"clip {row} of {name}/{split} cannot be decoded: {error}") from error
-            samples = samples[: int(max_seconds * rate)]
-            self.waveforms.append(samples * (PEAK / max(float(np.abs(samples).max()), 1e-4)))
-            self.sample_rate = rate
-        self.lengths = np.array([len(w) for w in self.waveforms])
-        self.digits = np.asarray(table.columns["label"], np.int64)[rows]
-        self.voices = np.asarray(table.columns["speaker"], np.int64)[rows]
+        self, info: Info, fingerprint: str, labels: tuple[str, ...], speakers: tuple[str, ...],
+        waveforms: list[np.ndarray], digits: np.ndarray, voices: np.ndarray, sample_rate: int, frame_size: int,
+    ) -> None:  # fmt: skip
+        self.info, self.fingerprint, self.labels, self.speakers = info, fingerprint, labels, speakers
+        self.waveforms, self.digits, self.voices = waveforms, digits, voices
+        self.sample_rate, self.frame_size = sample_rate, frame_size
+        self.lengths = np.array([len(w) for w in waveforms])
 
     def __len__(self) -> int:
         return len(self.waveforms)
@@ -78,3 +64,37 @@ class Clips:
                 own = own if len(own) else log_seconds
                 found[digit, speaker] = own.mean(), own.std()
         return found
+
+
+class Clips(Waveforms):
+    """One split of the spoken digits; with `skip` damaged clips are left out and named in the log."""
+
+    def __init__(
+        self, name: str, split: str, *, sample: bool = False, frame_size: int = 80, max_seconds: float = 1.2,
+        skip: bool = False,
+    ) -> None:  # fmt: skip
+        import soundfile
+
+        table = read(name, "test" if split == "test" else "train", sample=sample)
+        takes = np.asarray(table.columns["take"])
+        held_out = np.isin(takes, VALIDATION_TAKES)
+        rows = np.flatnonzero({"test": np.ones_like(held_out), "train": ~held_out, "validation": held_out}[split])
+        waveforms: list[np.ndarray] = []
+        rate, damaged = 0, []
+        for row in rows:
+            try:
+                samples, rate = soundfile.read(io.BytesIO(table.columns["audio"][row]["bytes"]), dtype="float32")
+            except (soundfile.LibsndfileError, TypeError) as error:
+                if not skip:
+                    raise ValueError(f"clip {row} of {name}/{split} cannot be decoded: {error}") from error
+                logger.warning("clip %d of %s/%s cannot be decoded and is left out: %s", row, name, split, error)
+                damaged.append(row)
+                continue
+            samples = samples[: int(max_seconds * rate)]
+            waveforms.append(samples * (PEAK / max(float(np.abs(samples).max()), 1e-4)))
+        rows = np.setdiff1d(rows, damaged)
+        digits, voices = (np.asarray(table.columns[key], np.int64)[rows] for key in ("label", "speaker"))
+        super().__init__(
+            table.info, table.fingerprint, table.labels["label"], table.labels["speaker"],
+            waveforms, digits, voices, rate, frame_size,
+        )  # fmt: skip

@@ -10,11 +10,20 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
-def load(name: str, split: str, config: Any, *, sample: bool = False, tokenizer: Tokenizer | None = None) -> Dataset:
+def load(
+    name: str,
+    split: str,
+    config: Any,
+    *,
+    sample: bool = False,
+    tokenizer: Tokenizer | None = None,
+    skip: bool = False,
+) -> Dataset:
     """Open one split ("train", "validation" or "test") of a data set that `zoo.data.source.INFOS` names.
 
     `config` gives image_size, context_length or frame_size where it has them. `tokenizer` is the one of a trained
-    model; without it one is made from the split. Raises ValueError or OSError as `zoo.data.source.read` does.
+    model; without it one is made from the split. With `skip` damaged pictures and clips are left out by name, which
+    are errors otherwise. Raises ValueError or OSError as `zoo.data.source.read` does.
     """
     from zoo.data.audio import Clips
     from zoo.data.image import Images
@@ -25,5 +34,5 @@ def load(name: str, split: str, config: Any, *, sample: bool = False, tokenizer:
     if name == "tang_poems":
         return Poems(name, split, sample=sample, tokenizer=tokenizer)
     if name == "spoken_digits":
-        return Clips(name, split, sample=sample, frame_size=getattr(config, "frame_size", 80))
-    return Images(name, split, sample=sample, image_size=getattr(config, "image_size", 28))
+        return Clips(name, split, sample=sample, frame_size=getattr(config, "frame_size", 80), skip=skip)
+    return Images(name, split, sample=sample, image_size=getattr(config, "image_size", 28), skip=skip)

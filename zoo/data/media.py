@@ -120,23 +120,28 @@ def read_picture(path: str | os.PathLike[str], *, max_pixels: int = 4_000_000) -
     CMYK and palettes converted, EXIF's rotation undone. Raises MediaError with what was found and what is allowed.
     """
     with _open(path) as file:
-        kind, width, height = _sizes(file)
-        _check_pixels(width, height, max_pixels)
-        file.seek(0)
-        try:
-            with Image.open(file, formats=_KINDS) as image:
-                _check_pixels(*image.size, max_pixels)
-                frames = getattr(image, "n_frames", 1)
-                if frames > MAX_FRAMES:
-                    raise MediaError(f"the picture has {frames:,} frames; at most {MAX_FRAMES} are allowed")
-                image.load()
-                return _upright(_plain(image), _orientation(image))
-        except Image.DecompressionBombError as error:
-            raise MediaError("the picture unfolds to more than it declares") from error
-        except _DAMAGED as error:
-            if isinstance(error, MediaError):
-                raise
-            raise MediaError(f"the {kind} cannot be decoded; it is damaged or cut short") from error
+        return decode_picture(file, max_pixels=max_pixels)
+
+
+def decode_picture(file: IO[bytes], *, max_pixels: int) -> Image.Image:
+    """The same from an open file or bytes in memory."""
+    kind, width, height = _sizes(file)
+    _check_pixels(width, height, max_pixels)
+    file.seek(0)
+    try:
+        with Image.open(file, formats=_KINDS) as image:
+            _check_pixels(*image.size, max_pixels)
+            frames = getattr(image, "n_frames", 1)
+            if frames > MAX_FRAMES:
+                raise MediaError(f"the picture has {frames:,} frames; at most {MAX_FRAMES} are allowed")
+            image.load()
+            return _upright(_plain(image), _orientation(image))
+    except Image.DecompressionBombError as error:
+        raise MediaError("the picture unfolds to more than it declares") from error
+    except _DAMAGED as error:
+        if isinstance(error, MediaError):
+            raise
+        raise MediaError(f"the {kind} cannot be decoded; it is damaged or cut short") from error
 
 
 def _check_pixels(width: int, height: int, limit: int) -> None:

@@ -112,16 +112,22 @@ def find(name: str, split: str, *, sample: bool = False) -> Path:
         if found:
             return found[0]
         raise OSError(f"ZOO_DATA is {root}, where {name}/data/{split}-*.parquet is missing")
+    why = "was not found"
     if INFOS[name].hub_id:
+        import httpx2
         from huggingface_hub import HfApi, hf_hub_download
+        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
         repo = INFOS[name].hub_id
-        names = HfApi().list_repo_files(repo, repo_type="dataset")
-        matching = sorted(n for n in names if n.endswith(".parquet") and Path(n).name.startswith(f"{split}-"))
-        if matching:
-            return Path(hf_hub_download(repo, matching[0], repo_type="dataset"))
+        try:
+            names = HfApi().list_repo_files(repo, repo_type="dataset")
+            matching = sorted(n for n in names if n.endswith(".parquet") and Path(n).name.startswith(f"{split}-"))
+            if matching:
+                return Path(hf_hub_download(repo, matching[0], repo_type="dataset"))
+        except (httpx2.HTTPError, HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
+            why = f"could not be fetched from the Hub ({type(error).__name__}: {str(error).splitlines()[0][:200]})"
     raise OSError(
-        f"the data set {name!r} was not found: set ZOO_DATA to a folder that holds {name}/data/{file} "
+        f"the data set {name!r} {why}: set ZOO_DATA to a folder that holds {name}/data/{file} "
         "(or use the small bundled sample, --sample)"
     )
 

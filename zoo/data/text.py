@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.data.source import Table, read
+from zoo.data.source import Info, Table, read
 from zoo.data.tokenizer import train_characters
 from zoo.losses import IGNORED
 from zoo.noise import Noise
@@ -28,29 +28,17 @@ MAX_TITLE = 20
 """Characters of a title that the model sees."""
 
 
-class Prose:
-    """A running text as consecutive windows; each epoch begins at another character, so that windows move."""
+class Windows:
+    """Ids int64 (t,) as consecutive windows; if they `move`, each epoch begins at another one of the first ids."""
 
     lengths = None
     labels: tuple[str, ...] = ()
 
     def __init__(
-        self,
-        name: str,
-        split: str,
-        *,
-        sample: bool = False,
-        context_length: int = 256,
-        tokenizer: Tokenizer | None = None,
+        self, info: Info, fingerprint: str, tokenizer: Tokenizer, ids: np.ndarray, context_length: int, *, moves: bool
     ) -> None:
-        table = read(name, split, sample=sample)
-        self.info, self.fingerprint = table.info, table.fingerprint
-        text = "\n".join(table.columns["text"])
-        self.tokenizer = tokenizer or train_characters([text])
-        self.ids = np.asarray(self.tokenizer.encode(text).ids, np.int64)
-        self.context_length, self.moves = context_length, split == "train"
-        if len(self) < 1:
-            raise ValueError(f"{name}/{split} has {len(self.ids)} tokens; one window needs {2 * context_length + 1}")
+        self.info, self.fingerprint, self.tokenizer = info, fingerprint, tokenizer
+        self.ids, self.context_length, self.moves = ids, context_length, moves
 
     def __len__(self) -> int:
         return max(0, (len(self.ids) - 1) // self.context_length - int(self.moves))
@@ -63,6 +51,27 @@ class Prose:
         at = first + indices[:, None] * self.context_length + np.arange(self.context_length + 1)
         window = torch.from_numpy(self.ids[at])
         return {"ids": window[:, :-1].contiguous(), "targets": window[:, 1:].contiguous()}
+
+
+class Prose(Windows):
+    """A running text of the zoo as windows; those of the training split move."""
+
+    def __init__(
+        self,
+        name: str,
+        split: str,
+        *,
+        sample: bool = False,
+        context_length: int = 256,
+        tokenizer: Tokenizer | None = None,
+    ) -> None:
+        table = read(name, split, sample=sample)
+        text = "\n".join(table.columns["text"])
+        tokenizer = tokenizer or train_characters([text])
+        ids = np.asarray(tokenizer.encode(text).ids, np.int64)
+        super().__init__(table.info, table.fingerprint, tokenizer, ids, context_length, moves=split == "train")
+        if len(self) < 1:
+            raise ValueError(f"{name}/{split} has {len(self.ids)} tokens; one window needs {2 * context_length + 1}")
 
 
 def poem_text(lines: list[str]) -> str:
@@ -88,30 +97,20 @@ def poem_prefix(tokenizer: Tokenizer, form: str, author: str, title: str) -> lis
     return [*ids, token_id(tokenizer, POEM)]
 
 
-class Poems:
-    """Regulated verse. In training the author and the title are each left out of a quarter of the poems."""
+class Verses:
+    """Regulated verse as (form, author, title, lines). `moves`: the author and the title are each left out of a
+    quarter of the poems, another quarter each epoch."""
 
     labels = tuple(FORMS)
 
     def __init__(
-        self, name: str, split: str, *, sample: bool = False, tokenizer: Tokenizer | None = None, minimum: int = 2
-    ) -> None:
-        table = read(name, split, sample=sample)
-        self.info, self.fingerprint, self.moves = table.info, table.fingerprint, split == "train"
-        self.tokenizer = tokenizer or self._train(table, minimum)
-        names = table.labels["form"]
-        columns = (table.columns[key] for key in ("form", "author", "title", "lines"))
-        self.poems = [(names[form], author, title, lines) for form, author, title, lines in zip(*columns, strict=True)]
-        self.bodies = [self.tokenizer.encode(poem_text(lines)).ids for *_, lines in self.poems]
+        self, info: Info, fingerprint: str, tokenizer: Tokenizer, poems: list[tuple[str, str, str, list[str]]],
+        *, moves: bool,
+    ) -> None:  # fmt: skip
+        self.info, self.fingerprint, self.tokenizer, self.moves = info, fingerprint, tokenizer, moves
+        self.poems = poems
+        self.bodies = [tokenizer.encode(poem_text(lines)).ids for *_, lines in poems]
         self.lengths = np.array([len(body) for body in self.bodies])
-
-    @staticmethod
-    def _train(table: Table, minimum: int) -> Tokenizer:
-        texts = (
-            t + a + "".join(x)
-            for t, a, x in zip(*(table.columns[k] for k in ("title", "author", "lines")), strict=True)
-        )
-        return train_characters([COMMA + STOP] * minimum + list(texts), SPECIAL, minimum)
 
     def __len__(self) -> int:
         return len(self.poems)
@@ -136,3 +135,25 @@ class Poems:
             ids[i, : len(row)] = row
             targets[i, start - 1 : len(row) - 1] = row[start:]
         return {"ids": torch.from_numpy(ids[:, :-1]), "targets": torch.from_numpy(targets[:, :-1])}
+
+
+class Poems(Verses):
+    """One split of the zoo's regulated verse; author and title are left out at times in the training split."""
+
+    def __init__(
+        self, name: str, split: str, *, sample: bool = False, tokenizer: Tokenizer | None = None, minimum: int = 2
+    ) -> None:
+        table = read(name, split, sample=sample)
+        names = table.labels["form"]
+        columns = (table.columns[key] for key in ("form", "author", "title", "lines"))
+        poems = [(names[form], author, title, lines) for form, author, title, lines in zip(*columns, strict=True)]
+        tokenizer = tokenizer or self._train(table, minimum)
+        super().__init__(table.info, table.fingerprint, tokenizer, poems, moves=split == "train")
+
+    @staticmethod
+    def _train(table: Table, minimum: int) -> Tokenizer:
+        texts = (
+            t + a + "".join(x)
+            for t, a, x in zip(*(table.columns[k] for k in ("title", "author", "lines")), strict=True)
+        )
+        return train_characters([COMMA + STOP] * minimum + list(texts), SPECIAL, minimum)

@@ -26,6 +26,7 @@ __all__ = [
     "choices",
     "config_of",
     "figure_of",
+    "folder_of",
     "get",
     "labels_of",
     "licence_of",
@@ -170,6 +171,11 @@ def _chosen(name: str, task: str | None = None) -> tuple[str, Path]:
         raise InputError(f"no checkpoint{f' for {task}' if task else ''} is installed; load one in the Models tab")
     wanted = f" for {task}" if folder is not None else ""
     raise InputError(f"no checkpoint{wanted} is named {quoted(text)}{suggestion(text[:60], known)}")
+
+
+def folder_of(name: str) -> Path:
+    """The folder of a choice; nothing is loaded. Raises InputError."""
+    return _chosen(name)[1]
 
 
 def config_of(name: str, task: str | None = None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,6 @@ def to_bytes(images: Any) -> np.ndarray:
 
 def write_sheet(name: str, model: Any, stem: Path, tokenizer: Any, labels: tuple[str, ...]) -> None:
     """Write `stem`.png, .txt or .wav for whatever the model `name` generates; a classifier writes nothing."""
-    import soundfile
     import torch
 
     tasks = registry.entry(name).tasks
@@ -49,7 +49,7 @@ def write_sheet(name: str, model: Any, stem: Path, tokenizer: Any, labels: tuple
             stem.with_suffix(".txt").write_text(_text(model, tokenizer, labels), encoding="utf-8")
         elif AUDIO_GENERATION in tasks:
             waveform = _sound(model, min(10, model.config.num_digits))
-            soundfile.write(stem.with_suffix(".wav"), waveform, model.sample_rate)
+            _write_sound(stem.with_suffix(".wav"), waveform, model.sample_rate)
 
 
 def write_snapshot(name: str, model: Any, stem: Path, tokenizer: Any, data: Any) -> Path:
@@ -58,7 +58,6 @@ def write_snapshot(name: str, model: Any, stem: Path, tokenizer: Any, data: Any)
     A classifier shows what it takes for what: a row for each class of up to 1,000 samples of `data`, a column for
     each answer, as white as answers are frequent. Returns the path.
     """
-    import soundfile
     import torch
 
     tasks = registry.entry(name).tasks
@@ -69,12 +68,21 @@ def write_snapshot(name: str, model: Any, stem: Path, tokenizer: Any, data: Any)
             path.write_text(_text(model, tokenizer, data.labels), encoding="utf-8")
         elif AUDIO_GENERATION in tasks:
             path = stem.with_suffix(".flac")
-            soundfile.write(path, _sound(model, min(5, model.config.num_digits)), model.sample_rate)
+            _write_sound(path, _sound(model, min(5, model.config.num_digits)), model.sample_rate)
         else:
             path = stem.with_suffix(".webp")
             picture = _pictures(model, 8) if IMAGE_GENERATION in tasks else _confusion(model, data)
             picture.save(path, lossless=True, method=6)
     return path
+
+
+def _write_sound(path: Path, waveform: np.ndarray, rate: int) -> None:
+    """waveform float32 (t,) -> a file of the kind that its suffix names. Raises OSError, as other writes do."""
+    import soundfile
+
+    encoded = io.BytesIO()
+    soundfile.write(encoded, waveform, rate, format=path.suffix[1:])
+    path.write_bytes(encoded.getvalue())
 
 
 def _confusion(model: Any, data: Any) -> Image.Image:

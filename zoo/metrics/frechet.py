@@ -29,7 +29,12 @@ def fit(features: np.ndarray) -> Gaussian:
 
 
 def frechet_distance(a: Gaussian, b: Gaussian) -> float:
-    """|mean difference|^2 + trace(A + B - 2 (A^1/2 B A^1/2)^1/2), by symmetric eigendecompositions."""
+    """|mean difference|^2 + trace(A + B - 2 (A^1/2 B A^1/2)^1/2), by symmetric eigendecompositions.
+
+    Features that are not finite are at a distance of nan.
+    """
+    if not (np.isfinite(a.covariance).all() and np.isfinite(b.covariance).all()):
+        return float("nan")
     values, vectors = np.linalg.eigh(a.covariance)
     root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
     cross = np.sqrt(np.linalg.eigvalsh(root @ b.covariance @ root).clip(0)).sum()

@@ -95,6 +95,8 @@ class WaveNet(nn.Module):
     """Past samples and conditions -> logits of the next sample."""
 
     durations: Tensor
+    measured = ("durations",)
+    """Buffers that are measured on the training data rather than learnt."""
 
     def __init__(self, config: WaveNetConfig) -> None:
         super().__init__()

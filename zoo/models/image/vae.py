@@ -1,14 +1,17 @@
-"""Convolutional variational autoencoder with a Bernoulli likelihood and the exact Gaussian KL.
+"""Convolutional variational autoencoder with the exact Gaussian KL, for binary pixels or for 8-bit ones in colour.
 
 Kingma and Welling, "Auto-encoding variational Bayes", ICLR 2014; Burda, Grosse and Salakhutdinov, "Importance
-weighted autoencoders", ICLR 2016, for the likelihood by importance samples. Departures: residual convolution
-blocks (He et al., 2016) instead of the papers' dense layers.
+weighted autoencoders", ICLR 2016, for the likelihood by importance samples; Kingma et al., "Improving variational
+inference with inverse autoregressive flow", NeurIPS 2016, for the discretised logistic of 8-bit pixels. Departures:
+residual convolution blocks (He et al., 2016) instead of the papers' dense layers; one learnt scale a colour channel.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +21,9 @@ from zoo.config import bounded, check
 from zoo.entry import IMAGE_AUTOENCODING, IMAGE_GENERATION, Entry, Part
 from zoo.losses import gaussian_kl
 from zoo.noise import Noise
+
+PIXEL_LEVELS = 256
+"""Values of an 8-bit pixel: 2 k / 255 - 1 for k from 0 to 255."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,8 @@ class VAEConfig:
     """Residual blocks at each of the two lower sizes."""
     hidden_dim: int = bounded(256, 4, 4096)
     """Width of the dense layer between feature maps and code."""
+    likelihood: Literal["bernoulli", "logistic"] = "bernoulli"
+    """bernoulli: pixels are binarised; logistic: 8-bit pixels, grey or colour, as they are."""
 
     def __post_init__(self) -> None:
         check(self)
@@ -82,7 +90,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Code -> logits of each pixel's Bernoulli."""
+    """Code -> logits of each pixel's mean, as a share of white."""
 
     def __init__(self, config: VAEConfig) -> None:
         super().__init__()
@@ -114,6 +122,9 @@ class VAE(nn.Module):
         self.latent_dim, self.num_classes = config.latent_dim, 0
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
+        self.pixel_levels = 2 if config.likelihood == "bernoulli" else PIXEL_LEVELS
+        if config.likelihood == "logistic":
+            self.log_scale = nn.Parameter(torch.full((config.channels,), math.log(0.2)))
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """images (n, c, h, w) in [-1, 1] -> mean and log-variance of q(z|x), each (n, latent_dim)."""
@@ -121,17 +132,17 @@ class VAE(nn.Module):
         return mean, log_variance.clamp(-12.0, 8.0)
 
     def generate(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """latents (n, latent_dim) -> the pixels' expectations, (n, c, h, w) in [-1, 1]. Takes no labels."""
+        """latents (n, latent_dim) -> the pixels' means, (n, c, h, w) in [-1, 1]. Takes no labels."""
         if labels is not None:
             raise ValueError("this VAE is not conditioned on a class; give no labels")
         return self.decoder(latents).sigmoid() * 2 - 1
 
     def loss(self, batch: Mapping[str, Tensor], noise: Noise) -> dict[str, Tensor]:
-        """The negative evidence lower bound in nats an image, on freshly binarised pixels (equation 3 of the paper)."""
-        images = binarise(batch["image"], noise)
+        """The negative evidence lower bound in nats an image (equation 3 of the paper), of `observed` pixels."""
+        images = self.observed(batch["image"], noise)
         mean, log_variance = self.encode(images)
         latents = mean + (0.5 * log_variance).exp() * noise.normal(len(mean), self.latent_dim)
-        reconstruction = bernoulli_nll(self.decoder(latents), images)
+        reconstruction = self.negative_log_likelihood(self.decoder(latents), images)
         kl = gaussian_kl(mean, log_variance)
         return {
             "loss": (reconstruction + kl).mean(),
@@ -139,17 +150,27 @@ class VAE(nn.Module):
             "kl": kl.detach().mean(),
         }
 
+    def observed(self, images: Tensor, noise: Noise) -> Tensor:
+        """What the likelihood is of: pixels freshly binarised for the Bernoulli, 8-bit ones as they are."""
+        return binarise(images, noise) if self.config.likelihood == "bernoulli" else images
+
+    def negative_log_likelihood(self, logits: Tensor, images: Tensor) -> Tensor:
+        """-log p(x|z) in nats of `observed` pixels: both (..., c, h, w) -> (...)."""
+        if self.config.likelihood == "bernoulli":
+            return bernoulli_nll(logits, images)
+        return logistic_nll(logits.float().sigmoid() * 2 - 1, self.log_scale.float()[:, None, None], images)
+
     def log_weights(self, images: Tensor, noise: Noise, samples: int) -> tuple[Tensor, Tensor]:
         """log p(x, z) - log q(z|x) for z ~ q: (samples, n) in nats, and KL(q || p): (n,).
 
-        Grey pixels are binarised first. logsumexp over samples - log(samples) bounds log p(x) (IWAE, equation 8).
+        Of `observed` pixels. logsumexp over samples - log(samples) bounds log p(x) (IWAE, equation 8).
         """
-        images = binarise(images, noise)
+        images = self.observed(images, noise)
         mean, log_variance = self.encode(images)
         n = len(images)
         epsilon = noise.normal(samples * n, self.latent_dim).view(samples, n, -1)
         latents = mean + (0.5 * log_variance).exp() * epsilon
-        likelihood = -bernoulli_nll(
+        likelihood = -self.negative_log_likelihood(
             self.decoder(latents.flatten(0, 1)).unflatten(0, (samples, n)), images.expand(samples, *images.shape)
         )
         log_ratio = 0.5 * (epsilon.square() + log_variance - latents.square()).sum(-1)  # the 2 pi terms cancel
@@ -175,6 +196,25 @@ def binarise(images: Tensor, noise: Noise) -> Tensor:
 def bernoulli_nll(logits: Tensor, images: Tensor) -> Tensor:
     """-log p(x|z) of binary pixels -1 or 1, summed over c, h, w: (..., c, h, w) -> (...) in nats."""
     return F.softplus(-logits.float() * images).sum((-3, -2, -1))
+
+
+def logistic_nll(means: Tensor, log_scale: Tensor, images: Tensor) -> Tensor:
+    """-log p(x|z) of 8-bit pixels, summed over c, h, w: (..., c, h, w) in [-1, 1] -> (...) in nats.
+
+    `log_scale` broadcasts with them and counts as at least -7. A pixel's probability is the mass that a logistic of
+    its mean and scale gives the interval of its value, the outermost intervals reaching to infinity (Kingma et al.,
+    2016; Salimans et al., "PixelCNN++", ICLR 2017, section 2.1). With a, b = (x +- 1/255 - mean) / scale, the mass
+    sigmoid(a) - sigmoid(b) is sigmoid(a) sigmoid(-b) (1 - exp(b - a)), which loses no digits far from the mean.
+    """
+    inverse = torch.exp(-log_scale.clamp_min(-7.0))
+    half = 1.0 / (PIXEL_LEVELS - 1)
+    centred = images.float() - means
+    below_upper = F.logsigmoid((centred + half) * inverse)
+    above_lower = F.logsigmoid((half - centred) * inverse)
+    width = torch.log(-torch.expm1(-2.0 * half * inverse))
+    inner = below_upper + above_lower + width
+    log_mass = torch.where(images <= half - 1, below_upper, torch.where(images >= 1 - half, above_lower, inner))
+    return -log_mass.sum((-3, -2, -1))
 
 
 ENTRY = Entry(
