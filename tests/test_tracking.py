@@ -260,7 +260,7 @@ journal.close()
     assert entries == [{"step": step, "loss": 1 / step if step > 1 else 0.5} for step in range(1, 7)]
     assert done.stderr.count("log.jsonl takes no more") == 1
     assert done.stderr.count("tensorboard failed and is told no more") == 1
-    assert f"2 lines of {tmp_path / 'log.jsonl'} wait in the state" in done.stderr
+    assert f"2 line(s) of {tmp_path / 'log.jsonl'} wait in the state" in done.stderr
     left = [json.loads(line) for line in json.loads(waiting).splitlines()]
     assert left == [{"step": 7, "loss": 1 / 7}, {"step": 8, "event": "stopped"}], "the state has the rest"
 

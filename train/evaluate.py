@@ -17,10 +17,13 @@ from zoo.generate.sheet import write_sheet
 
 
 def validate(
-    name: str, model: nn.Module, data: Any, recipe: Recipe, tokenizer: Any, poll: Callable[[], None]
+    name: str, model: nn.Module, data: Any, recipe: Recipe, tokenizer: Any, poll: Callable[[], None], *, own: bool
 ) -> dict[str, Any]:
-    """Figures by name, on the validation split with a small budget; `poll` is called between batches."""
-    subject = verify.Subject(name, model, recipe.dataset, tokenizer, sample=recipe.sample)
+    """Figures by name, on the validation split with a small budget; `poll` is called between batches.
+
+    No judge knows one's `own` data.
+    """
+    subject = verify.Subject(name, model, "" if own else recipe.dataset, tokenizer, sample=recipe.sample)
     budget = replace(verify.TRAINING, pictures=200) if recipe.sample else verify.TRAINING
     figures = verify.measure(subject, data, budget, poll)
     return {figure.name: figure.value for figure in figures} | evidence(subject, data, poll)

@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DistributedType
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -40,6 +41,10 @@ logger = logging.getLogger(__name__)
 DONE, DIVERGED, UNWRITTEN, INTERRUPTED = 0, 65, 74, EXIT_CODE
 """Exit codes: at the last step; the numbers blew up; the last state could not be written; stopped by a signal with a
 state saved."""
+
+
+_WHOLE = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
+"""Ways of spreading a run in which each process holds whole networks."""
 
 
 class Run:
@@ -65,7 +70,12 @@ class Run:
             project_dir=str(folder),
         )
         self.course, self.preset, self.recipe, self.folder = course, preset, recipe, folder
-        world = self.accelerator.num_processes
+        world, kind = self.accelerator.num_processes, self.accelerator.distributed_type
+        if kind not in _WHOLE:
+            raise ValueError(
+                f"accelerate is set up for {kind}, which cuts networks or optimisers into shards; states here hold whole "
+                "tensors: choose data parallelism (--multi_gpu), which every model of the zoo fits"
+            )
         if recipe.batch_size % world:
             raise ValueError(f"batch_size is {recipe.batch_size}; {world} processes need a multiple of {world}")
         self.sources = sources or Sources()
@@ -228,7 +238,10 @@ class Run:
         """Measure on the validation split; keep the weights when they are the best so far. Returns the figures."""
         step, recipe = self.progress["step"], self.recipe
         self.published.eval()
-        figures = validate(self.course.name, self.published, self.validation_data, recipe, self.tokenizer, poll)
+        figures = validate(
+            self.course.name, self.published, self.validation_data, recipe, self.tokenizer, poll,
+            own=self.sources.data is not None,
+        )  # fmt: skip
         self.published.train()
         if recipe.metric not in figures:
             raise ValueError(f"validation has no figure {recipe.metric!r}{suggestion(recipe.metric, figures)}")

@@ -54,9 +54,8 @@ def search(
         raise ValueError(f"--search is {trials}; it must be at least 1")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ValueError("a search runs in one process: start it without torchrun or accelerate launch")
-    for library in ("optuna", "matplotlib"):
-        if importlib.util.find_spec(library) is None:
-            raise ValueError(f"a search needs {library}: pip install optuna matplotlib")
+    if importlib.util.find_spec("optuna") is None:
+        raise ValueError("a search needs optuna: pip install optuna")
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)

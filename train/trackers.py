@@ -11,6 +11,7 @@ import importlib.util
 import json
 import logging
 import os
+import threading
 import uuid
 from dataclasses import asdict
 from html import escape
@@ -89,11 +90,18 @@ def _begun(name: str, folder: Path, recipe: Recipe, step: int) -> Any:
 
 def _tensorboard(folder: Path, config: dict[str, Any], step: int) -> TensorBoardTracker:
     """What was drawn from `step` on will be drawn again, and is hidden by `purge_step`."""
+    threading.excepthook = _told_later
     tracker = TensorBoardTracker("tensorboard", str(folder), purge_step=step or None)
     tracker.start()
     if not step:
         tracker.writer.add_text("recipe", f"```json\n{json.dumps(config, indent=2)}\n```", step)
     return tracker
+
+
+def _told_later(failure: threading.ExceptHookArgs) -> None:
+    """TensorBoard writes in a thread, which would print a traceback; its error is raised when it is told something."""
+    if not (type(failure.thread).__module__.startswith("tensorboard") and issubclass(failure.exc_type, OSError)):
+        threading.__excepthook__(failure)
 
 
 def _wandb(folder: Path, run: str, group: str, config: dict[str, Any]) -> WandBTracker:

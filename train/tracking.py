@@ -112,7 +112,7 @@ class Journal:
             return
         os.close(self.file)
         if self.waiting:
-            logger.warning("%d lines of %s wait in the state: it took no more", self.waiting.count(b"\n"), self.path)
+            logger.warning("%d line(s) of %s wait in the state: it took no more", self.waiting.count(b"\n"), self.path)
         self._tell(lambda tracker: tracker.finish())
         self.accelerator.trackers = []
         self.accelerator.end_training()

@@ -371,6 +371,7 @@ def measure_folder(
         skip = checkpoint.read_json(folder / "recipe.json").get("settings", {}).get("damaged") == "skip"
         tasks = registry.entry(subject.name).tasks
         found = open_own(own, tasks, subject.model.config, tokenizer=subject.tokenizer, skip_damaged=skip)
+        subject = replace(subject, dataset="")  # no judge knows them
         return [asdict(figure) for figure in measure(subject, found.split("test"), FULL, poll)], found.fingerprint
     if subject.dataset not in INFOS:
         raise ValueError(f"{folder.name} learnt from {subject.dataset!r}, no data set of the zoo: say --data FOLDER")
