@@ -23,11 +23,14 @@ import pytest
 from PIL import Image
 from serving import ROOT, Served, served
 
+from zoo import doctor
+
 TEXT, POET, GAN, VAE = "gpt.shakespeare", "gpt.tang", "dcgan.mnist", "vae.mnist"
 WAVENET, SPEAKER = "wavenet.spoken-digits", "jackson"
 ENDPOINTS = {
     "write_text", "compose_poem", "draw_images", "interpolate_images", "latent_map", "redraw_drawing", "speak_digits",
-    "from_text", "from_drawing", "from_speech", "list_models", "show_card", "add_model",
+    "from_text", "from_drawing", "from_speech", "timeline", "diagnose", "diagnose_upload", "list_models", "show_card",
+    "add_model",
 }  # fmt: skip
 
 
@@ -228,6 +231,73 @@ def test_what_the_zoo_says_the_zoo_hears(client: Any) -> None:
     assert judged["label"] in "0123456789" and said and again
 
 
+def test_a_moment_of_a_training_comes_with_its_curves_and_figures(client: Any) -> None:
+    first, text, spectrogram, sound, curves, line = client.predict(GAN, 1, api_name="/timeline")
+    last, *_, last_curves, last_line = client.predict(GAN, 16, api_name="/timeline")
+    assert not text and spectrogram is None and sound is None
+    with Image.open(first) as untrained, Image.open(last) as trained:
+        assert untrained.format == "PNG" and untrained.size == trained.size and min(untrained.size) > 400
+        assert not np.array_equal(np.asarray(untrained), np.asarray(trained))
+    assert curves.count("<svg") == last_curves.count("<svg") == 2 and curves != last_curves
+    assert line.startswith("step 0 of") and GAN in line and "judge agreement" not in line
+    assert "Fréchet distance" in last_line
+    picture, text, *_ = client.predict(TEXT, 16, api_name="/timeline")
+    assert picture is None and len(text) > 100
+
+
+def test_each_run_of_the_gallery_is_diagnosed_with_evidence_and_remedies(client: Any) -> None:
+    for run in doctor.gallery():
+        report, findings = client.predict(run, api_name="/diagnose")
+        assert findings and {finding["level"] for finding in findings} <= {"alarm", "note"}, run
+        for finding in findings:
+            assert finding["what"]["en"] and finding["evidence"]["zh"] and finding["remedy"]["en"], run
+        assert "<article" in report and "<li" in report, run
+        assert "<svg" in report or not any(finding["curves"] for finding in findings), run
+
+
+def test_an_uploaded_log_is_diagnosed_and_its_words_are_no_markup(client: Any, tmp_path: Path) -> None:
+    lines = [{"step": step, "loss": 2 - step / 2000, "gradient_norm": 1.0} for step in range(50, 1050, 50)]
+    log, settings = tmp_path / "log.jsonl", tmp_path / "run.json"
+    settings.write_text(json.dumps({"samples": 60_000, "batch_size": 8, "settings": {"dropout": 0.0}}))
+
+    def examined(*files: Path) -> tuple[str, list[dict[str, Any]]]:
+        log.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        found: tuple[str, list[dict[str, Any]]] = client.predict(
+            [gradio_client.handle_file(file) for file in files], api_name="/diagnose_upload"
+        )
+        return found
+
+    report, findings = examined(log)
+    assert findings == [] and "Healthy" in report and "mode collapse" in report
+    lines.append({"step": 1050, "event": "nonfinite", "where": "<img src=x onerror=alert(1)>", "batch": [3]})
+    report, findings = examined(settings, log)
+    assert [finding["fault"] for finding in findings] == ["non-finite"]
+    assert "&lt;img" in report and "<img" not in report
+    lines.append({"step": "later"})
+    lines.append({"step": 1100})
+    with pytest.raises(gradio_client.exceptions.AppError, match="line 22"):
+        examined(log)
+    settings.write_text(json.dumps({"settings": {"clip_norm": "much"}}))
+    del lines[21:]
+    with pytest.raises(gradio_client.exceptions.AppError, match="cannot read this run"):
+        examined(log, settings)
+
+
+def test_a_zoo_without_a_timeline_says_so() -> None:
+    code = """
+from pathlib import Path
+import tempfile
+from zoo import hub
+hub.PRETRAINED = Path(tempfile.mkdtemp())
+from zoo.ui import training
+tab = training.build()
+assert not [f for f in tab.fns.values() if f.api_name == "timeline"]
+assert [f for f in tab.fns.values() if f.api_name == "diagnose"]
+assert "zoo_no_timeline" in str(tab.get_config_file())
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)
+
+
 def test_the_table_lists_every_checkpoint_and_each_has_a_card_without_pictures_and_links(client: Any) -> None:
     rows = client.predict(api_name="/list_models")
     names = [row[0] for row in rows]
@@ -264,6 +334,9 @@ GOOD: dict[str, dict[str, Any]] = {
     "from_text": {"number": "7", "speaker": SPEAKER, "seed": 0},
     "from_drawing": {"picture": None, "speaker": SPEAKER, "seed": 0},
     "from_speech": {"recording": None, "speaker": SPEAKER, "seed": 0},
+    "timeline": {"model": GAN, "moment": 3},
+    "diagnose": {"run": doctor.gallery()[0]},
+    "diagnose_upload": {"files": None},
     "show_card": {"name": GAN},
     "add_model": {"source": ""},
 }  # fmt: skip
@@ -293,6 +366,9 @@ BAD = [
     *(("from_text", "number", v) for v in ("", "banana", "-3", "1e9", "9" * 100, None, LONG, ODD, "<img src=x>")),
     *((n, f, v) for n, f in (("redraw_drawing", "picture"), ("from_drawing", "picture"), ("from_speech", "recording"))
       for v in (None, "nothing", {"path": "/etc/passwd"}, 5)),
+    *(("timeline", "moment", v) for v in (0, -1, 2.5, 31, 1e300, "x", None, [])),
+    *(("diagnose", "run", v) for v in ("nothing", "../mnist", "", LONG, None, 5)),
+    *(("diagnose_upload", "files", v) for v in (None, [], "nothing", [{"path": "/etc/passwd"}], 5)),
     *(("show_card", "name", v) for v in ("nothing", LONG, None)),
     *(("add_model", "source", v) for v in ("", "no/such", "/nowhere", "../../etc", LONG, None, "a b c", "x/y@z@w")),
 ]  # fmt: skip

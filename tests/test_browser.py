@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tiny_zoo
 from playwright.sync_api import Page, expect, sync_playwright
 from serving import Served, served
 
@@ -180,6 +181,20 @@ def test_every_tab_works(app: Served, playwright: Any, tmp_path: Path, language:
         expect(page.locator("#cross_judged .output-class")).to_have_text(re.compile(r"^\s*\d\s*$"))
         made(page, "cross")
 
+        open_tab(page, "training")
+        at_step = {"en": "step 0 of", "zh-CN": "第 0 步"}[language]
+        shown(page, "course_picture")
+        page.locator("#course_moment input[type=number]").fill("1")
+        page.locator("#course_moment input[type=number]").press("Enter")
+        expect(page.locator("#course_source textarea")).to_have_value(re.compile(f"^{at_step}"), timeout=WAIT)
+        shown(page, "course_picture")
+        expect(page.locator("#course_curves svg")).to_have_count(2)
+        open_tab(page, "doctor")
+        page.locator("#doctor_examine").click()
+        found = {"en": "What was looked for", "zh-CN": "检查了什么"}[language]
+        expect(page.locator("#doctor_report")).to_contain_text(found, timeout=WAIT)
+        expect(page.locator("#doctor_report article svg").first).to_be_visible()
+
         open_tab(page, "models")
         header = {"en": "Parameters", "zh-CN": "参数量"}[language]
         expect(page.locator("#models_table")).to_contain_text("gpt.shakespeare")
@@ -234,6 +249,79 @@ def test_stop_stops_the_writing(app: Served, playwright: Any, tmp_path: Path) ->
         made(page, "write")
 
 
+@pytest.fixture(scope="module")
+def small_zoo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The app over a zoo of untrained checkpoints, with a timeline of each kind."""
+    folder = tmp_path_factory.mktemp("small")
+    pretrained = folder / "pretrained"
+    tiny_zoo.build(pretrained)
+    for name, suffix in (("dcgan.mnist", ".webp"), ("gpt.shakespeare", ".txt"), ("wavenet.spoken-digits", ".flac")):
+        tiny_zoo.write_timeline(pretrained / name, suffix)
+    first = f"from pathlib import Path; from zoo import hub; hub.PRETRAINED = Path({str(pretrained)!r})"
+    with served(folder, first=first) as running:
+        yield running
+
+
+def choose(page: Page, picker: str, name: str) -> None:
+    page.locator(f"#{picker} input").click()
+    page.get_by_role("option", name=name, exact=True).click()
+
+
+def test_the_slider_goes_through_a_training_without_asking_the_server(
+    small_zoo: Served, playwright: Any, tmp_path: Path
+) -> None:
+    with visitor(playwright, tmp_path, small_zoo.url) as page:
+        open_tab(page, "training")
+        line, slider = page.locator("#course_source textarea"), page.locator("#course_moment input[type=range]")
+        mark = page.locator("#course_curves svg .mark").first
+        expect(line).to_have_value(re.compile("^step 90 of 90 .* validation accuracy 95.0 %"), timeout=WAIT)
+        shown(page, "course_picture")
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url) if request.method == "POST" else None)
+        box = slider.bounding_box()
+        assert box
+        page.mouse.move(box["x"] + box["width"] - 3, box["y"] + box["height"] / 2)
+        page.mouse.down()
+        places = [mark.bounding_box()]
+        for share, step in ((0.66, 40), (0.34, 10), (0.01, 0)):
+            page.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] / 2, steps=4)
+            expect(line).to_have_value(re.compile(f"^step {step} of 90"))
+            places.append(mark.bounding_box())
+            expect(page.locator("#course_picture img")).to_have_attribute("src", re.compile(f"{step:08d}"))
+        page.mouse.up()
+        across = [place["x"] for place in places if place]
+        assert across == sorted(across, reverse=True) and across[0] > across[-1] + 100
+        page.locator("#course_play").click()
+        expect(line).to_have_value(re.compile("^step 90 of 90"), timeout=WAIT)
+        assert not asked
+
+
+def test_a_timeline_is_of_pictures_or_texts_or_sounds(small_zoo: Served, playwright: Any, tmp_path: Path) -> None:
+    with visitor(playwright, tmp_path, small_zoo.url) as page:
+        open_tab(page, "training")
+        parts = {"dcgan.mnist": ["course_picture"], "gpt.shakespeare": ["course_text"],
+                 "wavenet.spoken-digits": ["course_spectrogram", "course_sound"]}  # fmt: skip
+        for name in ("wavenet.spoken-digits", "gpt.shakespeare", "dcgan.mnist"):
+            choose(page, "course_model", name)
+            expect(page.locator("#course_source textarea")).to_have_value(re.compile(f"\n{name}"), timeout=WAIT)
+            for part in (part for some in parts.values() for part in some):
+                expect(page.locator(f"#{part}")).to_be_visible(visible=part in parts[name])
+        choose(page, "course_model", "gpt.shakespeare")
+        expect(page.locator("#course_text textarea")).to_have_value("at step 90\n<b>bold</b>", timeout=WAIT)
+
+
+def test_a_run_of_ones_own_is_examined(small_zoo: Served, playwright: Any, tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text("".join(f'{{"step": {step}, "loss": {2 - step / 2000}}}\n' for step in range(50, 1050, 50)))
+    with visitor(playwright, tmp_path, small_zoo.url) as page:
+        open_tab(page, "training", "doctor", "own")
+        page.locator("#doctor_files input[type=file]").set_input_files(log)
+        expect(page.locator("#doctor_files")).to_contain_text("log.jsonl", timeout=WAIT)
+        page.locator("#doctor_upload").click()
+        expect(page.locator("#doctor_report .zoo-verdict")).to_contain_text("Healthy", timeout=WAIT)
+        expect(page.locator("#doctor_report .zoo-checks li")).not_to_have_count(0)
+
+
 def test_a_refusal_is_shown_in_words_and_runs_no_script(app: Served, playwright: Any, tmp_path: Path) -> None:
     with visitor(playwright, tmp_path, app.url) as page:
         open_tab(page, "crossmodal")
@@ -272,7 +360,10 @@ def test_nothing_is_wider_than_the_screen_and_all_stands_in_the_middle(
         for width in (1440, 820, 390, 360):
             page.set_viewport_size({"width": width, "height": 844})
             page.wait_for_timeout(300)
-            for tab in ("text", "poem", "image", "morph", "redraw", "audio", "crossmodal", "sketch", "models"):
+            for tab in (
+                "text", "poem", "image", "morph", "redraw", "audio", "crossmodal", "sketch", "training", "doctor",
+                "own", "models",
+            ):  # fmt: skip
                 page.locator(f'[role=tab][id^="tab_{tab}"]:visible').first.evaluate("tab => tab.click()")
                 page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 30)))")
                 assert page.evaluate("document.documentElement.scrollWidth") <= width, (tab, width)

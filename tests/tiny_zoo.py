@@ -73,9 +73,7 @@ def write_timeline(checkpoint_folder: Path, suffix: str, steps: tuple[int, ...] 
     points = [[step, 2.0 / (1 + step)] for step in range(10, steps[-1] + 1, 10)]
     validation = [[step, 0.5 + step / 200] for step in (30, 60, 90)]
     curves = {"loss": points, "discriminator_loss": points[::-1], "validation/accuracy": validation}
-    write_json(
-        folder / "curves.json", {"steps": steps[-1], "metric": "accuracy", "better": "higher", "curves": curves}
-    )
+    write_json(folder / "curves.json", {"steps": steps[-1], "metric": "accuracy", "better": "higher", "curves": curves})
     return folder
 
 

@@ -15,8 +15,11 @@ from zoo.ui.strings import text
 PROGRESS = gr.Progress()
 """As a parameter's default: gradio hands the handler a progress bar of its own."""
 ROLL = "() => Math.floor(Math.random() * 1000000)"
-_REVEAL = """() => { if (window.innerWidth < 820)
+LIGHT: dict[str, Any] = {"concurrency_id": "light", "concurrency_limit": 4, "show_progress": "hidden"}
+"""A queue of its own: what only reads never waits for those who compute."""
+REVEAL = """() => { if (window.innerWidth < 820)
   document.querySelector(%r)?.scrollIntoView({behavior: "smooth", block: "start"}); }"""
+"""JavaScript: on a small screen, where results stand below, scroll to the selector that is filled in."""
 
 
 _pickers: WeakKeyDictionary[gr.Dropdown, Callable[[], list[str]]] = WeakKeyDictionary()
@@ -132,7 +135,7 @@ def wire(
         "inputs": list(inputs), "outputs": list(outputs), "concurrency_id": "compute", "concurrency_limit": 1,
         "show_progress_on": list(progress or outputs[:1]),
     }  # fmt: skip
-    reveal = _REVEAL % f"#{outputs[0].elem_id}"
+    reveal = REVEAL % f"#{outputs[0].elem_id}"
     if first:
         copied = run.click(None, [first[0]], [first[1]], js=first[2])
         events = [copied.then(handler, api_name=api_name, **shared)]

@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from zoo.ui import audio, crossmodal, image, models, text
+from zoo.ui import audio, crossmodal, image, models, text, training
 from zoo.ui.controls import refresh_pickers
 from zoo.ui.gate import Gate
 from zoo.ui.guard import GuardedBlocks
@@ -22,7 +22,9 @@ from zoo.ui.look import STYLE, theme
 from zoo.ui.strings import TRANSLATIONS
 from zoo.ui.strings import text as label
 
-TABS = {"text": text, "image": image, "audio": audio, "crossmodal": crossmodal, "models": models}
+TABS = {
+    "text": text, "image": image, "audio": audio, "crossmodal": crossmodal, "training": training, "models": models,
+}  # fmt: skip
 
 _log = logging.getLogger("zoo.ui")
 

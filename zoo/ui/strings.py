@@ -20,6 +20,7 @@ _STRINGS: dict[str, tuple[str, str]] = {
     "tab_image": ("Image", "图像"),
     "tab_audio": ("Audio", "声音"),
     "tab_crossmodal": ("Cross-modal", "跨模态"),
+    "tab_training": ("Training", "训练"),
     "tab_models": ("Models", "模型"),
     "model": ("Model", "模型"),
     "seed": ("Seed", "种子"),
@@ -125,6 +126,65 @@ _STRINGS: dict[str, tuple[str, str]] = {
     "as_picture": ("As a picture", "图像"),
     "as_sound": ("As a sound", "声音"),
     "unsure": ("The judge is unsure; this is its best guess.", "判别模型也拿不准，这是它最好的猜测。"),
+    # training
+    "course": ("Timeline", "时间线"),
+    "course_intro": (
+        "Watch a model learn. Every moment starts from the same noise; only the model has changed.",
+        "看模型一步步学会。每一刻都用同一份噪声，变的只有模型。",
+    ),
+    "no_timeline": (
+        "No model here has a timeline of its training yet. The **Models** tab can load one that has.",
+        "这里还没有带训练时间线的模型，可以在「模型」页加载一个。",
+    ),
+    "moment": ("Moment of training", "训练的时刻"),
+    "play": ("Play", "播放"),
+    "moment_result": ("What the model makes", "模型所作"),
+    "moment_empty": ("Choose a model.", "请选一个模型。"),
+    "curves": ("Curves of the training", "训练曲线"),
+    "curve_training": ("Training loss", "训练损失"),
+    "curve_generator": ("generator", "生成器"),
+    "curve_discriminator": ("discriminator", "判别器"),
+    "curve_log": ("log scale", "对数刻度"),
+    "curve_validation": ("Validation: {name}", "验证集{name}"),
+    "curve_best": ("best {value} at step {step:,}", "最佳 {value}，第 {step:,} 步"),
+    "curve_steps": ("training steps, square-root scale", "训练步数，平方根刻度"),
+    "moment_line": ("step {step:,} of {steps:,}", "第 {step:,} 步，共 {steps:,} 步"),
+    "moment_validation": ("validation {name}", "验证集{name}"),
+    "moment_size": ("{count} moments in {size}", "{count} 个时刻，共 {size}"),
+    "confusion": (
+        "a row for each class, a column for each answer: the whiter, the more often",
+        "每行一个真实类别，每列一个回答，越白越常见",
+    ),
+    "doctor": ("Doctor", "诊断"),
+    "doctor_intro": (
+        "What is wrong with a training run, shown by its own figures, and what to try.",
+        "一次训练出了什么毛病，用它自己的数据说话，并给出可试的办法。",
+    ),
+    "doctor_gallery": ("Gallery", "病例"),
+    "doctor_gallery_intro": ("Runs that were broken on purpose.", "故意弄坏的训练。"),
+    "doctor_own": ("Your own", "自己的"),
+    "doctor_own_intro": (
+        "The log.jsonl of your run and, if you have it, its run.json. Nothing is kept.",
+        "上传训练的 log.jsonl，若有 run.json 也一并上传。不会保存。",
+    ),
+    "doctor_run": ("Run", "训练"),
+    "doctor_files": ("log.jsonl, run.json", "log.jsonl、run.json"),
+    "doctor_examine": ("Examine", "诊断"),
+    "doctor_report": ("Diagnosis", "诊断结果"),
+    "doctor_findings": ("Findings", "发现"),
+    "doctor_empty": ("The findings will appear here.", "诊断结果会出现在这里。"),
+    "doctor_healthy": ("Healthy: {count} checks, no alarm.", "健康：做了 {count} 项检查，没有警报。"),
+    "doctor_ill": ("Alarms: {alarms}, from {count} checks.", "{count} 项检查，{alarms} 个警报。"),
+    "doctor_language": ("en", "zh"),
+    "doctor_alarm": ("Alarm", "警报"),
+    "doctor_note": ("Note", "提示"),
+    "doctor_remedy": ("What to try", "可以一试"),
+    "doctor_looked": ("What was looked for", "检查了什么"),
+    "doctor_clear": ("not found", "未发现"),
+    "doctor_unmeasured": ("not measured, for want of {missing}", "未测，缺少 {missing}"),
+    "doctor_dimension": ("{name}, by dimension", "{name}，按维度"),
+    "doctor_unreadable": ("The doctor cannot read this run: {why}", "读不懂这次训练：{why}"),
+    "doctor_odd": ("a value is of a kind that it does not expect", "有一个值的类型不对"),
     # models
     "models_intro": (
         "What is in the zoo. Every figure was measured, and `python -m zoo verify --all` measures it again.",
@@ -169,6 +229,23 @@ _STRINGS: dict[str, tuple[str, str]] = {
     "col_licence": ("Licence", "许可证"),
     "col_data": ("Data", "数据"),
 }
+
+_FIGURES = {
+    "loss": "损失",
+    "discriminator_loss": "判别器损失",
+    "reconstruction": "重建",
+    "kl": "KL",
+    "accuracy": "准确率",
+    "cross-entropy": "交叉熵",
+    "judge agreement": "评判一致率",
+    "Fréchet distance": "Fréchet 距离",
+    "negative log-likelihood": "负对数似然",
+    "negative ELBO": "负 ELBO",
+    "bits a character": "比特/字符",
+    "perplexity": "困惑度",
+    "bits a sample": "比特/采样点",
+}
+"""Figures of logs, whose names are English already, in Chinese."""
 
 _HEADER = """
 <header class="zoo-header">
@@ -228,6 +305,12 @@ def english(key: str) -> str:
 def chinese(key: str) -> str:
     """The Chinese words, likewise."""
     return _ALL[key][1]
+
+
+def figure(name: str) -> str:
+    """The name of a figure of a log in the language of the request being served; an unknown one stays as it is."""
+    plain = {"discriminator_loss": "discriminator loss", "kl": "KL"}.get(name, name)
+    return _FIGURES.get(name, name) if language_of(LocalContext.request.get(None)) == "zh-CN" else plain
 
 
 def language_of(request: Any) -> Language:
