@@ -14,7 +14,7 @@ def pictures(n: int = 6, size: int = 32) -> torch.Tensor:
 
 
 def test_a_translation_moves_each_picture_by_whole_pixels_over_a_dark_background() -> None:
-    images = pictures(40)
+    images = pictures(120)
     moved = augment(images, ("translation",), Noise(1))
     found = set()
     for image, result in zip(images, moved, strict=True):

@@ -373,7 +373,7 @@ def test_a_signal_in_the_middle_of_a_measurement_leaves_in_one_line(tiny: Path, 
         "import os, runpy, sys\n"
         "from zoo import verify\n"
         "folder, number = sys.argv[1:]\n"
-        "def measure(folder, *, quick, poll):\n"
+        "def measure(folder, *, quick, poll, own):\n"
         "    poll()\n"
         "    os.kill(os.getpid(), int(number))\n"
         "    poll()\n"

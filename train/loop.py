@@ -73,8 +73,8 @@ class Run:
         world, kind = self.accelerator.num_processes, self.accelerator.distributed_type
         if kind not in _WHOLE:
             raise ValueError(
-                f"accelerate is set up for {kind}, which cuts networks or optimisers into shards; states here hold whole "
-                "tensors: choose data parallelism (--multi_gpu), which every model of the zoo fits"
+                f"accelerate is set up for {kind}, which cuts networks or optimisers into shards; states here hold "
+                "whole tensors: choose data parallelism (--multi_gpu), which every model of the zoo fits"
             )
         if recipe.batch_size % world:
             raise ValueError(f"batch_size is {recipe.batch_size}; {world} processes need a multiple of {world}")
