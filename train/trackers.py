@@ -51,10 +51,11 @@ def chosen(names: str) -> list[str]:
 def begin(name: str, folder: Path, recipe: Recipe, step: int) -> GeneralTracker:
     """A tracker that goes on where the run of `folder` was, or is new at step 0. Raises OSError when it cannot.
 
-    What a kill may have taken from it is told again from log.jsonl: of Weights & Biases' offline file that is all.
+    What a kill may have taken from it is told again from log.jsonl: of Weights & Biases' offline file that is all, and
+    of trackio half a second, which may be a whole short run; a point that it is told twice it shows once.
     """
     tracker = _begun(name, folder, recipe, step)
-    everything = name == "wandb" and tracker.run.settings.mode == "offline"
+    everything = name == "trackio" or (name == "wandb" and tracker.run.settings.mode == "offline")
     for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines(keepends=True):
         if not line.endswith("\n"):  # the disk is full, the rest of it waits
             break
