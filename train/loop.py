@@ -61,6 +61,7 @@ class Run:
         sources: Sources | None = None,
     ) -> None:
         torch.set_num_threads(recipe.threads)
+        runtime.keep_memory()
         precision = {"auto": "bf16" if runtime.has_amx() or torch.cuda.is_available() else "no", "fp32": "no"}
         self.accelerator = Accelerator(
             cpu=cpu or not torch.cuda.is_available(),
