@@ -1,6 +1,8 @@
-"""The demo: `python app.py`, then open the address it prints. PORT chooses the port."""
+"""The demo: `python app.py`, then open the address it prints. docs/hosting.md tells how to host it."""
 
+import argparse
 import logging
+import sys
 
 from zoo.ui.shell import build, launch
 
@@ -9,4 +11,12 @@ logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(n
 demo = build()
 
 if __name__ == "__main__":
-    launch(demo)
+    options = argparse.ArgumentParser(description="Serve the demo until Ctrl-C or SIGTERM.", allow_abbrev=False)
+    options.add_argument("--host", help="address to listen on; 0.0.0.0 for all (default 127.0.0.1: this machine alone)")
+    options.add_argument("--port", type=int, help="port to listen on (default PORT, else the first free from 7860)")
+    options.add_argument("--root-path", help="where a proxy shows it: /zoo, or https://example.org/zoo")
+    given = options.parse_args()
+    try:
+        launch(demo, host=given.host, port=given.port, root_path=given.root_path)
+    except (ValueError, OSError) as error:
+        sys.exit(f"zoo: {error}")

@@ -1,6 +1,7 @@
 """Runs zoo.hub in a process of its own, for huggingface_hub reads its environment once, when it is imported.
 
-Reads one JSON request a line ({"call", "arguments", "environment", "pretrained"}) and answers each with one line of
+Reads one JSON request a line ({"call", "arguments", "environment", "pretrained"}; "release" calls
+`zoo.release.push`, anything else a function of zoo.hub) and answers each with one line of
 JSON: "value", or "error" (its class) and "message"; and "log", the lines that a person would see. The client's waits
 between its own retries are cut short; everything else is the real client over HTTP.
 """
@@ -17,7 +18,7 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo import hub
+from zoo import hub, release
 
 
 class _Lines(logging.Handler):
@@ -34,7 +35,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     before = dict(os.environ)
     os.environ.update(request["environment"])
     try:
-        value = getattr(hub, request["call"])(**request["arguments"])
+        call = release.push if request["call"] == "release" else getattr(hub, request["call"])
+        value = call(**request["arguments"])
         plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
         return {"value": plain, "words": str(value)}
     except (OSError, ValueError) as error:

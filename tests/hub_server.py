@@ -67,6 +67,8 @@ class Commit:
 @dataclass
 class Repository:
     private: bool = False
+    sdk: str = ""
+    hardware: str = ""
     commits: dict[str, Commit] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
@@ -89,7 +91,11 @@ class Refusal(Exception):
 
 
 class TestHub(ThreadingHTTPServer):
-    """The server and what it holds. `tokens` maps each valid token to its user, who may write to `user/...` only."""
+    """The server and what it holds. `tokens` maps each valid token to its user, who may write to `user/...` only.
+
+    A Space is held under "spaces/user/name". `free` names users without a subscription: they host static Spaces, and
+    others on ZeroGPU only.
+    """
 
     __test__ = False
     daemon_threads = True
@@ -97,6 +103,7 @@ class TestHub(ThreadingHTTPServer):
     def __init__(self, tokens: dict[str, str]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.tokens = tokens
+        self.free: set[str] = set()
         self.repositories: dict[str, Repository] = {}
         self.objects: dict[str, bytes] = {}
         self.faults: list[Fault] = []
@@ -201,13 +208,13 @@ class _Handler(BaseHTTPRequestHandler):
         user = self._user()
         if not user:
             raise Refusal(401, "", "Invalid username or password.")
-        if repo.split("/")[0] != user:
+        if repo.removeprefix("spaces/").split("/")[0] != user:
             raise Refusal(403, "", f"You don't have the rights to write to {repo}")
 
     def _repository(self, repo: str) -> Repository:
         user = self._user()
         found = self.server.repositories.get(repo)
-        if found is None or (found.private and repo.split("/")[0] != user):
+        if found is None or (found.private and repo.removeprefix("spaces/").split("/")[0] != user):
             raise Refusal(404 if user else 401, "RepoNotFound", "Repository not found")
         return found
 
@@ -228,9 +235,15 @@ class _Handler(BaseHTTPRequestHandler):
         asked = json.loads(body)
         repo = f"{asked['organization'] or self._user()}/{asked['name']}"
         self._writer(repo)
+        sdk, hardware = "", ""
+        if asked.get("type") == "space":
+            repo, sdk, hardware = f"spaces/{repo}", asked["sdk"], asked.get("hardware", "cpu-basic")
+            if self._user() in self.server.free and sdk != "static" and not hardware.startswith("zero"):
+                raise Refusal(402, "", f"Subscribe to PRO to host {sdk} Spaces on {hardware}.")
         if repo in self.server.repositories:
             return self._send(409, json.dumps({"url": f"{self.server.url}/{repo}"}).encode(), {})
-        repository = self.server.repositories[repo] = Repository(private=asked.get("visibility") == "private")
+        private = asked.get("visibility") == "private"
+        repository = self.server.repositories[repo] = Repository(private, sdk, hardware)
         repository.commit("initial commit", {".gitattributes": Blob(b"*.safetensors filter=lfs\n", False)})
         self._json({"url": f"{self.server.url}/{repo}", "name": repo, "id": repo})
 
@@ -331,12 +344,29 @@ class _Handler(BaseHTTPRequestHandler):
             )
             for name, blob in commit.tree.items()
         ]
-        private = self.server.repositories[repo].private
+        private, repo = self.server.repositories[repo].private, repo.removeprefix("spaces/")
         self._json({"id": repo, "modelId": repo, "sha": oid, "private": private, "tags": [], "siblings": siblings})
 
-    def tree(self, body: bytes, repo: str, revision: str, folder: str = "") -> None:
+    def models(self, body: bytes) -> None:
+        author = parse_qs(urlsplit(self.path).query).get("author", [""])[0]
+        names = [name for name in self.server.repositories if name.startswith(f"{author}/")]
+        self._json([{"id": name, "modelId": name, "private": False, "tags": []} for name in names])
+
+    def runtime(self, body: bytes, repo: str) -> None:
+        repo = f"spaces/{repo.removeprefix('spaces/')}"
+        if body:
+            self._writer(repo)
+            self.server.repositories[repo].hardware = json.loads(body)["flavor"]
+        hardware = self._repository(repo).hardware
+        self._json({"stage": "RUNNING", "hardware": {"current": hardware, "requested": hardware}, "storage": None})
+
+    def tree(self, body: bytes, repo: str, revision: str, folder: str | None = None) -> None:
+        within = (folder or "").lstrip("/")
         tree = self._commit(repo, revision)[1].tree
-        self._json(list(_entries({name: blob for name, blob in tree.items() if name.startswith(folder.lstrip("/"))})))
+        found = {name: blob for name, blob in tree.items() if name.startswith(within)}
+        if not found:
+            raise Refusal(404, "EntryNotFound", f"{within} does not exist")
+        self._json(list(_entries(found)))
 
     def paths_info(self, body: bytes, repo: str, revision: str) -> None:
         tree = self._commit(repo, revision)[1].tree
@@ -374,22 +404,25 @@ def _entries(tree: dict[str, Blob]) -> Iterator[dict[str, Any]]:
         yield entry
 
 
-_ID, _REVISION = r"(?P<repo>[^/]+/[^/]+)", r"(?P<revision>[^/]+)"
+_ID, _REVISION = r"(?P<repo>(?:spaces/)?[^/]+/[^/]+)", r"(?P<revision>[^/]+)"
 _ROUTES: list[tuple[tuple[str, ...], str, Callable[..., None]]] = [
     (("GET",), "/api/whoami-v2", _Handler.whoami),
     (("POST",), "/api/repos/create", _Handler.create),
     (("POST",), "/api/validate-yaml", _Handler.validate_yaml),
-    (("POST",), f"/api/models/{_ID}/preupload/{_REVISION}", _Handler.preupload),
+    (("GET",), "/api/models", _Handler.models),
+    (("GET",), f"/api/{_ID}/runtime", _Handler.runtime),
+    (("POST",), f"/api/{_ID}/hardware", _Handler.runtime),
+    (("POST",), f"/api/(?:models/)?{_ID}/preupload/{_REVISION}", _Handler.preupload),
     (("POST",), rf"/{_ID}\.git/info/lfs/objects/batch", _Handler.lfs_batch),
     (("PUT",), "/lfs/(?P<oid>[0-9a-f]{64})", _Handler.lfs_put),
     (("POST",), f"/verify/{_ID}", _Handler.lfs_verify),
-    (("POST",), f"/api/models/{_ID}/commit/{_REVISION}", _Handler.commit),
-    (("POST",), f"/api/models/{_ID}/tag/{_REVISION}", _Handler.tag),
-    (("GET",), f"/api/models/{_ID}/refs", _Handler.refs),
-    (("GET",), f"/api/models/{_ID}/tree/{_REVISION}(?P<folder>/.*)?", _Handler.tree),
-    (("POST",), f"/api/models/{_ID}/paths-info/{_REVISION}", _Handler.paths_info),
-    (("GET",), f"/api/models/{_ID}/revision/{_REVISION}", _Handler.info),
-    (("GET",), f"/api/models/{_ID}", _Handler.info),
+    (("POST",), f"/api/(?:models/)?{_ID}/commit/{_REVISION}", _Handler.commit),
+    (("POST",), f"/api/(?:models/)?{_ID}/tag/{_REVISION}", _Handler.tag),
+    (("GET",), f"/api/(?:models/)?{_ID}/refs", _Handler.refs),
+    (("GET",), f"/api/(?:models/)?{_ID}/tree/{_REVISION}(?P<folder>/.*)?", _Handler.tree),
+    (("POST",), f"/api/(?:models/)?{_ID}/paths-info/{_REVISION}", _Handler.paths_info),
+    (("GET",), f"/api/(?:models/)?{_ID}/revision/{_REVISION}", _Handler.info),
+    (("GET",), f"/api/(?:models/)?{_ID}", _Handler.info),
     (("GET", "HEAD"), f"/{_ID}/resolve/{_REVISION}/(?P<path>.+)", _Handler.resolve),
     (("GET", "HEAD"), f"/api/resolve-cache/models/{_ID}/{_REVISION}/(?P<path>.+)", _Handler.download),
     (("GET",), f"/cdn/{_ID}/{_REVISION}/(?P<path>.+)", _Handler.download),

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,25 +30,28 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, *, first: str = "") -> Iterator[Served]:
+def served(
+    folder: Path, *, first: str = "", arguments: Sequence[str] = (), environment: Mapping[str, str] | None = None
+) -> Iterator[Served]:
     """Run the app, offline, until the block ends; its output goes to `folder`/app.log.
 
-    `first` is Python that runs before it, in the same process.
+    `first` is Python that runs before it, in the same process; `arguments` are for app.py; `environment` is added.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     log, url = folder / "app.log", f"http://127.0.0.1:{port}"
-    environment = {
+    variables = {
         **os.environ, "PORT": str(port), "HF_HUB_OFFLINE": "1", "GRADIO_TEMP_DIR": str(folder / "gradio"),
         "ZOO_POSTS_PER_SECOND": "1000", "no_proxy": "127.0.0.1,localhost",
+        **(environment or {}),
     }  # fmt: skip
-    start = ["app.py"]
+    start = ["app.py", *arguments]
     if first:
         start = ["-c", f"{first}\nimport runpy; runpy.run_path('app.py', run_name='__main__')"]
     begun = time.monotonic()
     with open(log, "wb") as output:
-        process = subprocess.Popen([sys.executable, *start], cwd=ROOT, env=environment, stdout=output, stderr=output)
+        process = subprocess.Popen([sys.executable, *start], cwd=ROOT, env=variables, stdout=output, stderr=output)
     try:
         while not _answers(url):
             if process.poll() is not None or time.monotonic() - begun > 120:

@@ -30,7 +30,7 @@ WAVENET, SPEAKER = "wavenet.spoken-digits", "jackson"
 ENDPOINTS = {
     "write_text", "compose_poem", "draw_images", "interpolate_images", "latent_map", "redraw_drawing", "speak_digits",
     "from_text", "from_drawing", "from_speech", "timeline", "diagnose", "diagnose_upload", "list_models", "show_card",
-    "add_model",
+    "add_model", "replay_file",
 }  # fmt: skip
 
 
@@ -145,20 +145,21 @@ def test_exactly_the_named_endpoints_are_public_and_each_parameter_is_documented
 
 def test_text_is_streamed_and_the_same_seed_gives_the_same_text(client: Any) -> None:
     job = client.submit(TEXT, "ROMEO:", 120, 0.8, 0, 0.95, 1.0, 7, api_name="/write_text")
-    text, line = job.result(60)
+    text, line, file = job.result(60)
     assert len(job.outputs()) > 1
     assert text.startswith("ROMEO:") and len(text) > 60
     assert TEXT in line and "seed 7" in line and "tokens/s" in line
-    again, _ = client.predict(TEXT, "ROMEO:", 120, 0.8, 0, 0.95, 1.0, 7, api_name="/write_text")
+    assert Path(file).name == f"{TEXT}-seed7.txt" and Path(file).read_text().startswith(f"{text}\n")
+    again, *_ = client.predict(TEXT, "ROMEO:", 120, 0.8, 0, 0.95, 1.0, 7, api_name="/write_text")
     assert again == text
 
 
 def test_a_poem_keeps_its_form_and_its_acrostic(client: Any) -> None:
-    poem, line = client.predict(POET, "七言绝句", "", "春夏秋冬", "", 0.8, 0, 0.9, 3, api_name="/compose_poem")
+    poem, line, file = client.predict(POET, "七言绝句", "", "春夏秋冬", "", 0.8, 0, 0.9, 3, api_name="/compose_poem")
     verses = [verse for verse in re.split(r"[，。\s]+", poem) if verse]
     assert [len(verse) for verse in verses] == [7, 7, 7, 7]
     assert "".join(verse[0] for verse in verses) == "春夏秋冬"
-    assert POET in line
+    assert POET in line and Path(file).read_text().startswith(f"{poem}\n")
 
 
 def test_pictures_come_as_png_and_the_same_seed_gives_the_same_ones(client: Any) -> None:

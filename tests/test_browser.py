@@ -322,6 +322,35 @@ def test_a_run_of_ones_own_is_examined(small_zoo: Served, playwright: Any, tmp_p
         expect(page.locator("#doctor_report .zoo-checks li")).not_to_have_count(0)
 
 
+def test_a_kept_text_and_a_kept_drawing_are_dropped_and_made_again(
+    app: Served, playwright: Any, tmp_path: Path
+) -> None:
+    with visitor(playwright, tmp_path, app.url) as page:
+        page.locator("#write_run").click()
+        expect(page.locator("#write_source textarea")).to_have_value(re.compile(" 300 tokens "), timeout=WAIT)
+        with page.expect_download() as download:
+            page.locator("#write_save").click()
+        download.value.save_as(tmp_path / "kept.txt")
+        open_tab(page, "crossmodal", "sketch")
+        draw_seven(page, "sketch_pad")
+        page.locator("#sketch_run").click()
+        shown(page, "cross_picture")
+        page.locator("#cross_picture").hover()
+        with page.expect_download() as download:
+            page.locator('#cross_picture a[download], #cross_picture button[aria-label="Download"]').first.click()
+        download.value.save_as(tmp_path / "kept.png")
+        open_tab(page, "models", "replay")
+        for name, steps in (("kept.txt", 0), ("kept.png", 3)):
+            page.locator("#replay_file input[type=file]").set_input_files(tmp_path / name)
+            report = page.locator("#replay_report")
+            expect(report.locator(".zoo-verdict.clear")).to_have_text("The same, byte for byte.", timeout=WAIT)
+            expect(report.locator("h4")).to_have_count(steps)
+            page.locator('#replay_file button[aria-label="Clear"]').click()
+            page.evaluate("document.querySelector('#replay_report .zoo-verdict').className = 'zoo-verdict'")
+        for which in ("before", "after"):
+            shown(page, f"replay_{which}_picture")
+
+
 def test_a_refusal_is_shown_in_words_and_runs_no_script(app: Served, playwright: Any, tmp_path: Path) -> None:
     with visitor(playwright, tmp_path, app.url) as page:
         open_tab(page, "crossmodal")
@@ -362,7 +391,7 @@ def test_nothing_is_wider_than_the_screen_and_all_stands_in_the_middle(
             page.wait_for_timeout(300)
             for tab in (
                 "text", "poem", "image", "morph", "redraw", "audio", "crossmodal", "sketch", "training", "doctor",
-                "own", "models",
+                "own", "models", "replay",
             ):  # fmt: skip
                 page.locator(f'[role=tab][id^="tab_{tab}"]:visible').first.evaluate("tab => tab.click()")
                 page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 30)))")

@@ -178,7 +178,7 @@ def test_a_result_gets_a_name_of_its_own_when_none_is_given(tiny: Path, run: Any
 def test_text_goes_on_from_its_prompt_to_the_terminal_and_into_a_file(tiny: Path, run: Any) -> None:
     found = run("sample", "gpt.shakespeare", "--prompt", "First", "--max-new-tokens", 30, "--out", "a.txt")
     assert found.code == DONE and found.out.startswith("First") and len(found.out) == 5 + 30 + 1
-    assert Path("a.txt").read_text() == found.out
+    assert Path("a.txt").read_text().startswith(found.out)  # what follows says how it was made
     assert run("sample", "gpt.shakespeare", "--prompt", "First", "--max-new-tokens", 30).out == found.out
 
 

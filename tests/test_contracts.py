@@ -17,7 +17,10 @@ from zoo import checkpoint, entry, registry
 from zoo.config import from_dict, to_dict
 from zoo.data.source import INFOS
 from zoo.data.tokenizer import train_characters
+from zoo.engine.graphs import Graphs
+from zoo.engine.modules import Modules
 from zoo.entry import Entry, Part
+from zoo.export.graphs import export
 from zoo.generate.sheet import write_sheet
 from zoo.noise import Noise
 
@@ -46,7 +49,7 @@ def labels_of(model: Any) -> tuple[str, ...]:
 
 def outputs_of(part: Part, inputs: dict[str, torch.Tensor]) -> tuple[torch.Tensor, ...]:
     with torch.no_grad():
-        found = part.module.eval()(**inputs)
+        found = part.module.eval()(*inputs.values())
     return found if isinstance(found, tuple) else (found,)
 
 
@@ -56,7 +59,7 @@ def doubled(part: Part) -> dict[str, torch.Tensor]:
     for name, tensor in inputs.items():
         for axis in part.dynamic.get(name, {}):
             inputs[name] = torch.cat([inputs[name], inputs[name]], dim=axis)
-        assert inputs[name].shape != tensor.shape, f"no axis of {name} may vary, not even the batch"
+        assert not tensor.ndim or inputs[name].shape != tensor.shape, f"no axis of {name} may vary, not even the batch"
     return inputs
 
 
@@ -172,24 +175,47 @@ def test_parts_run_on_their_examples_and_their_axes_vary_as_they_say(name: str) 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_parts_are_exported_whole_with_their_axes_free(name: str) -> None:
-    """The exported graph, made from one size, gives the module's own numbers at another."""
-    for part in tiny(name).parts():
-        inputs = doubled(part)
-        assert all(len(tensor) > 1 for tensor in inputs.values()), "a batch of one would be taken for a constant"
-        axes = {key: dict.fromkeys(part.dynamic.get(key, {}), torch.export.Dim.AUTO) for key in inputs}
-        with torch.no_grad():
-            exported = torch.export.export(part.module.eval(), (), inputs, dynamic_shapes=axes).module()
-            noise = Noise(2)
-            other = {
-                key: torch.cat([value, value[:1]])
-                + (noise.normal(len(value) + 1, *value.shape[1:]) if value.is_floating_point() else 0)
-                for key, value in inputs.items()
-            }
-            found = exported(**other)
-        found = found if isinstance(found, tuple) else (found,)
-        for ours, theirs in zip(outputs_of(part, other), found, strict=True):
-            torch.testing.assert_close(theirs, ours, rtol=1e-4, atol=1e-5)
+def test_a_model_has_the_parts_of_its_tasks(name: str) -> None:
+    parts = {part.name: part for part in tiny(name).parts()}
+    for task in registry.entry(name).tasks:
+        assert set(entry.PARTS[task]) <= parts.keys()
+    for part in parts.values():
+        assert part.state.keys() <= part.inputs.keys() and set(part.state.values()) <= set(part.outputs)
+        assert all(not part.inputs[before].any() for before in part.state), "state begins as zeros"
+
+
+def test_every_task_names_its_parts() -> None:
+    assert entry.PARTS.keys() == entry.TASKS.keys()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_graphs_give_what_the_modules_give_at_other_sizes(name: str, tmp_path: Path) -> None:
+    """A folder's graphs, made from one size, run another by onnxruntime and borrow their weights from the folder."""
+    model = tiny(name)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.1 * Noise(3).normal(*parameter.shape)
+    checkpoint.save(tmp_path, model, name, "tiny", labels=labels_of(model), dtype="float16")
+    stated = export(tmp_path)
+    found = checkpoint.load(tmp_path)
+    graphs, modules = Graphs(tmp_path, found.sha256), Modules(found.model)
+    assert graphs.weights().keys() == modules.weights().keys()
+    weights = (tmp_path / "model.safetensors").stat().st_size
+    for part in found.model.parts():
+        noise = Noise(2)
+        inputs = {key: value.numpy() for key, value in doubled(part).items()}
+        for key, value in inputs.items():
+            if value.dtype == np.float32 and key not in part.state:
+                inputs[key] = value + noise.normal_array(*value.shape)
+        for ours, theirs in zip(graphs.run(part.name, **inputs), modules.run(part.name, **inputs), strict=True):
+            assert ours.shape == theirs.shape and ours.dtype == theirs.dtype == np.float32
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=2e-5)
+        said = stated["parts"][part.name]
+        assert said["inputs"].keys() == part.inputs.keys() and tuple(said["outputs"]) == part.outputs
+        for key, value in said["inputs"].items():
+            free = part.dynamic.get(key, {})
+            assert value["shape"] == [free.get(axis, n) for axis, n in enumerate(part.inputs[key].shape)]
+        assert (tmp_path / said["file"]).stat().st_size < weights + 40_000, "the weights are not in it"
 
 
 @pytest.mark.parametrize("name", NAMES)

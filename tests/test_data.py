@@ -11,7 +11,7 @@ from zoo.data.audio import PEAK, Clips
 from zoo.data.image import Images
 from zoo.data.source import INFOS, find, read, split_of
 from zoo.data.text import FORMS, Poems, Prose, poem_text
-from zoo.losses import IGNORED
+from zoo.entry import IGNORED
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])

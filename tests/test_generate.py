@@ -24,10 +24,12 @@ from PIL import Image, ImageDraw
 
 from zoo import checkpoint, entry, hub
 from zoo.data.source import read
-from zoo.generate import audio, crossmodal, image, library, prose, text
+from zoo.engine.modules import Modules
+from zoo.generate import audio, crossmodal, image, library, text
 from zoo.generate.drawing import ink_of, like_clothes, like_digits
 from zoo.generate.library import InputError, Source
 from zoo.generate.numbers import digits_of, in_chinese, in_english
+from zoo.generate.provenance import Record
 from zoo.metrics import judges
 from zoo.noise import MAX_SEED
 
@@ -85,6 +87,7 @@ import sys
 from pathlib import Path
 from zoo import entry, hub
 hub.PRETRAINED = Path({str(zoo)!r})
+from zoo.engine.modules import Modules
 from zoo.generate import audio, crossmodal, image, library, text
 assert [library.choices(task) for task in entry.TASKS][0] == ['dcgan.mnist', 'dcgan.fashion-mnist', \
 'vae.fashion-mnist', 'vae.mnist']
@@ -114,7 +117,7 @@ def test_the_table_tells_each_checkpoint(zoo: Path) -> None:
     assert row == {
         "name": "vae.mnist",
         "task": entry.IMAGE_AUTOENCODING,
-        "parameters": checkpoint.count_parameters(library.get("vae.mnist").model),
+        "parameters": checkpoint.count_parameters(checkpoint.load(zoo / "vae.mnist").model),
         "megabytes": (zoo / "vae.mnist" / "model.safetensors").stat().st_size / 1e6,
         "figure": "negative log-likelihood 84.6 nats an image",
         "licence": "CC-BY-SA-3.0",
@@ -157,9 +160,10 @@ def test_the_headline_figure_in_words(figure: Any, words: str) -> None:
 
 
 def test_the_quiet_line() -> None:
-    source = Source("dcgan.mnist", "1a2b3c4d" + "0" * 56, 7, "judge agreement 98.9 %", "Apache-2.0")
+    record = Record("image.draw")
+    source = Source("dcgan.mnist", "1a2b3c4d" + "0" * 56, 7, "judge agreement 98.9 %", "Apache-2.0", record)
     assert source.line() == "dcgan.mnist · seed 7 · judge agreement 98.9 % · Apache-2.0 · weights 1a2b3c4d"
-    assert Source("a.b", "f" * 64, None, "", "").line() == "a.b · weights ffffffff"
+    assert Source("a.b", "f" * 64, None, "", "", record).line() == "a.b · weights ffffffff"
 
 
 def test_a_checkpoint_is_loaded_once_however_many_ask_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -321,13 +325,13 @@ def test_a_text_ends_at_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_closed_stream_computes_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
-    steps, real = [], prose.next_logits
+    steps, real = [], Modules.step
 
     def counted(*arguments: Any) -> Any:
         steps.append(1)
         return real(*arguments)
 
-    monkeypatch.setattr(prose, "next_logits", counted)
+    monkeypatch.setattr(Modules, "step", counted)
     monkeypatch.setattr(text, "PAUSE", 0.0)
     writings = text.write(max_new_tokens=1000)
     next(writings)
@@ -337,7 +341,7 @@ def test_a_closed_stream_computes_no_further(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_text_goes_on_beyond_the_context() -> None:
-    context = library.get("gpt.shakespeare").model.context_length
+    context = library.get("gpt.shakespeare").network.config.context_length
     final = last(text.write(prompt="a" * 2000, max_new_tokens=3 * context))
     assert final.tokens == 3 * context and len(final.text) == 2000 + 3 * context
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from zoo.generate.sampling import choose, keep_top_k, keep_top_p, next_logits, penalise, probabilities
+from zoo.engine.modules import Modules
+from zoo.generate.sampling import choose, keep_top_k, keep_top_p, penalise, probabilities
 from zoo.models.text.gpt import ENTRY
 from zoo.noise import Noise
 
@@ -126,7 +127,8 @@ def test_cached_steps_give_the_logits_of_the_whole_text() -> None:
     ids = Noise(3).integers_array(ENTRY.tiny.vocab_size, 2, 9)
     with torch.no_grad():
         expected = model(torch.from_numpy(ids))[:, -1].numpy()
-    state = model.start(2)
+    network = Modules(model)
+    state = network.start(2)
     for part in (ids[:, :4], ids[:, 4:5], ids[:, 5:9]):
-        found, state = next_logits(model, part, state)
+        found, state = network.step(part, state)
     assert found.dtype == np.float32 and np.allclose(found, expected, atol=1e-5)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from tiny_zoo import VERSE
 
 from zoo.data.text import COMMA, FORMS, SPECIAL, STOP
@@ -27,13 +26,13 @@ class Stubborn:
     def __init__(self, vocabulary: int, wanted: int) -> None:
         self.vocabulary, self.wanted, self.fed = vocabulary, wanted, []
 
-    def start(self, batch_size: int) -> list[torch.Tensor]:
-        return [torch.zeros(batch_size)]
+    def start(self, rows: int) -> None:
+        return None
 
-    def step(self, ids: torch.Tensor, state: list[torch.Tensor]) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    def step(self, ids: np.ndarray, state: None) -> tuple[np.ndarray, None]:
         self.fed.append(ids.tolist())
-        logits = torch.zeros(*ids.shape, self.vocabulary)
-        logits[..., self.wanted] = 50.0
+        logits = np.zeros((len(ids), self.vocabulary), np.float32)
+        logits[:, self.wanted] = 50.0
         return logits, state
 
 

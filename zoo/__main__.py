@@ -145,22 +145,23 @@ def _is_verse(name: str) -> bool:
 
 def _draw(name: str, kind: str, given: dict[str, Any], out: Path) -> Any:
     from zoo.generate.image import draw
+    from zoo.generate.provenance import png
 
     found = draw(name, **given)
-    found.sheet.save(out)
+    out.write_bytes(png(found.sheet, found.source.record))
     return found.source
 
 
 def _speak(name: str, kind: str, given: dict[str, Any], out: Path) -> Any:
-    import soundfile
     from tqdm import tqdm
 
     from zoo.generate.audio import Sound, speak
+    from zoo.generate.provenance import wav
 
     with tqdm(total=1.0, desc=name, disable=None, leave=False, bar_format="{desc}: {percentage:3.0f}%|{bar}|") as bar:
         for found in speak(name, **given):
             if isinstance(found, Sound):
-                soundfile.write(out, found.waveform, found.sample_rate)
+                out.write_bytes(wav(found.waveform, found.sample_rate, found.source.record))
                 return found.source
             bar.update(found - bar.n)
     raise ValueError(f"{name} said nothing")
@@ -168,6 +169,7 @@ def _speak(name: str, kind: str, given: dict[str, Any], out: Path) -> Any:
 
 def _write(name: str, kind: str, given: dict[str, Any], out: Path | None) -> Any:
     from zoo.generate import text
+    from zoo.generate.provenance import txt
 
     shown, found = "", None
     for found in text.compose(name, **given) if kind == "verse" else text.write(name, **given):
@@ -178,8 +180,33 @@ def _write(name: str, kind: str, given: dict[str, Any], out: Path | None) -> Any
         raise ValueError(f"{name} wrote nothing")
     print()
     if out is not None:
-        out.write_text(found.text + "\n", encoding="utf-8")
+        out.write_bytes(txt(found.text, found.source.record).encode())
     return found.source
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from zoo.generate import provenance, replay
+
+    marked = provenance.look(arguments.file)
+    out = arguments.out
+    if out is not None and (out.suffix.lower() != f".{marked.kind}" or not out.parent.is_dir()):
+        raise ValueError(f"--out is {str(out)!r}; the file is a .{marked.kind}, to go into a folder that exists")
+    record = marked.record
+    print(f"{arguments.file}: {record.operation}, {record.line()}", file=sys.stderr)
+    with tqdm(total=1.0, disable=None, leave=False, bar_format="{percentage:3.0f}%|{bar}|") as bar:
+        steps = replay.replay(marked, model=arguments.model)
+        while isinstance(found := next(steps), float):
+            bar.update(found - bar.n)
+    if found.data is None:
+        raise ValueError("; ".join(one.words() for one in found.differences))
+    if out is not None:
+        out.write_bytes(found.data)
+    unit = {"png": "pixels", "webp": "frames", "wav": "samples", "txt": "text"}[marked.kind]
+    same = "the same, byte for byte" if found.identical else f"the same {unit}" if found.same else "NOT the same"
+    print("\n".join([f"made again: {same}", *(f"  {one.words()}" for one in found.differences)]))
+    return DONE if found.holds else DRIFTED
 
 
 def _verify(arguments: argparse.Namespace) -> int:
@@ -286,10 +313,28 @@ def _doctor(arguments: argparse.Namespace) -> int:
     return DONE if diagnosis.healthy else DRIFTED
 
 
-def _push(arguments: argparse.Namespace) -> int:
-    from zoo import hub
+def _export(arguments: argparse.Namespace) -> int:
+    from zoo import export, hub
 
-    print(hub.push(arguments.name, arguments.to, private=arguments.private, tag=arguments.tag))
+    place, out = hub.locate(arguments.name), arguments.out
+    if out is not None:
+        export.export(place.folder, arguments.format, out, arguments.weights)
+    elif (arguments.format, arguments.weights) != ("onnx", "fp32"):
+        raise ValueError("name the folder to write, as --out FOLDER; only graphs of fp32 can go into the checkpoint")
+    elif place.origin not in ("folder", "bundled"):
+        raise ValueError(
+            f"{arguments.name} is a copy from the Hub, which is not changed; name a folder, as --out FOLDER"
+        )
+    else:
+        export.write_graphs(place.folder)
+    print(out or place.folder)
+    return DONE
+
+
+def _push(arguments: argparse.Namespace) -> int:
+    from zoo import release
+
+    print(release.push(arguments.name, arguments.to, private=arguments.private, tag=arguments.tag))
     return DONE
 
 
@@ -297,6 +342,43 @@ def _pull(arguments: argparse.Namespace) -> int:
     from zoo import hub
 
     print(hub.pull(arguments.repo))
+    return DONE
+
+
+def _space_build(arguments: argparse.Namespace) -> int:
+    from zoo import space
+
+    for name in space.named(arguments.name):
+        out = arguments.out / name if arguments.name == "all" else arguments.out
+        print(space.build(name, out, model=arguments.model))
+    return DONE
+
+
+def _space_check(arguments: argparse.Namespace) -> int:
+    from zoo import space, space_check
+
+    reports = []
+    for name in space.named(arguments.name):
+        found = space_check.check(name, fresh=arguments.fresh, zero_gpu=arguments.zero_gpu, model=arguments.model)
+        reports.append(asdict(found))
+        if not arguments.json:
+            print(found, flush=True)
+    if arguments.json:
+        print(json.dumps(reports, ensure_ascii=False, indent=2))
+    return DONE if not any(report["faults"] for report in reports) else DRIFTED
+
+
+def _space_push(arguments: argparse.Namespace) -> int:
+    import tempfile
+
+    from zoo import space
+
+    with tempfile.TemporaryDirectory(prefix="zoo-space-") as scratch:
+        for release in space.push(
+            arguments.name, arguments.to, Path(scratch), hardware=arguments.hardware, private=arguments.private,
+            model=arguments.model,
+        ):  # fmt: skip
+            print(release, flush=True)
     return DONE
 
 
@@ -350,6 +432,10 @@ def parser() -> argparse.ArgumentParser:
         ("--speaker", str, "voice that speaks"),
     ):
         made.add_argument(option, type=kind, default=argparse.SUPPRESS, help=what)
+    made = command("replay", _replay, "make a file of `sample` or of the app again; exit code 1 when it differs")
+    made.add_argument("file", type=Path, metavar="FILE", help="a PNG, WAV, WEBP or TXT that says how it was made")
+    made.add_argument("--out", type=Path, metavar="FILE", help="where the new one goes")
+    made.add_argument("--model", default="", metavar="NAME", help="make it with this checkpoint, or this folder")
     made = command("verify", _verify, "measure every figure of a card again; exit code 1 when one drifted")
     made.add_argument("names", nargs="*", metavar="NAME")
     made.add_argument("--all", action="store_true", help="every bundled checkpoint")
@@ -369,6 +455,15 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--json", action="store_true", help="as JSON")
     made = command("pin", _pin, "make a bundled classifier the judge of its data set")
     made.add_argument("name", metavar="NAME")
+    made = command("export", _export, "write a checkpoint as a folder that opens without this zoo")
+    made.add_argument("name", metavar="NAME")
+    made.add_argument(
+        "--format", required=True, help="transformers (GPT), onnx (every model); diffusers, when a class of it fits"
+    )
+    made.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="a new or an empty folder; without it, onnx goes into the checkpoint"
+    )
+    made.add_argument("--weights", default="fp32", help="of graphs: fp32 (default), 8bit, or 4bit (GPT)")
     made = command("push", _push, "release a checkpoint on the Hub: one commit, one tag (set HF_TOKEN)")
     made.add_argument("name", metavar="NAME")
     made.add_argument("--to", required=True, metavar="USER/REPO", help="the repository")
@@ -376,6 +471,31 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--tag", help="name of the release (default: the next of v1, v2, ...)")
     made = command("pull", _pull, "fetch a checkpoint from the Hub, check it, and print its folder")
     made.add_argument("repo", metavar="USER/REPO[@REVISION]")
+    made = command("space", _space_build, "build, check or push the Spaces: all, zoo, image, text, audio, ...")
+    steps = made.add_subparsers(title="steps", metavar="STEP", required=True)
+    for step, run, what in (
+        ("build", _space_build, "put together the folder that is uploaded"),
+        ("check", _space_check, "build it, start it in a clean room as its host would, and generate; 1 when it fails"),
+        ("push", _space_push, "build it and upload it: one commit, one tag (set HF_TOKEN)"),
+    ):
+        made = steps.add_parser(step, help=what, description=what, allow_abbrev=False)
+        made.set_defaults(run=run)
+        made.add_argument(
+            "name",
+            metavar="NAME",
+            help="browser, zoo (the whole), image, text, audio, crossmodal; all six; or endpoint",
+        )
+        made.add_argument("--model", default="", metavar="NAME", help="the checkpoint that `endpoint` serves")
+        if step == "build":
+            made.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="a new or empty folder")
+        if step == "check":
+            made.add_argument("--fresh", action="store_true", help="in a fresh environment made by pip (minutes)")
+            made.add_argument("--zero-gpu", action="store_true", help="as on ZeroGPU, with a stand-in for its devices")
+            made.add_argument("--json", action="store_true", help="as JSON")
+        if step == "push":
+            made.add_argument("--to", required=True, metavar="USER/REPO", help="with all: also USER/REPO-image, ...")
+            made.add_argument("--hardware", default="", help="cpu-basic, zero-a10g, ... (default: as the Hub gives it)")
+            made.add_argument("--private", action="store_true", help="a Space that only you can see")
     made = command("table", _table, "renew the tables of models in the READMEs")
     made.add_argument("--check", action="store_true", help="write nothing; exit code 1 when a table is stale")
     found.set_defaults(commands=tuple(commands.choices))

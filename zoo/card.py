@@ -8,53 +8,25 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import sys
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from zoo import entry, registry
+from zoo import entry, export, registry, snippets
 from zoo.checkpoint import describe, read_json, sha256_of
 from zoo.data.source import INFOS, Info
 
+if TYPE_CHECKING:
+    from huggingface_hub import EvalResult
+
 LIBRARY = "zoo"
+ENDING = "This card, too, is written by a program, from"
 LANGUAGES = {"tiny_shakespeare": "en", "tang_poems": "zh", "spoken_digits": "en"}
 """Language of the data sets that hold words, written or spoken."""
 _SHARE_ALIKE = "The data is share-alike, and the weights learnt from it carry the same licence."
-
-_USE = {
-    entry.IMAGE_GENERATION: (
-        'from zoo.generate.image import draw\n\ndraw("{name}", count=16, seed=7).sheet.save("sheet.png")',
-        "--seed 7 --out sheet.png",
-    ),
-    entry.AUDIO_GENERATION: (
-        "import soundfile\n\nfrom zoo.generate.audio import speak\n\n"
-        '*_, sound = speak("{name}", "42", seed=7)  # progress first, the sound last\n'
-        'soundfile.write("42.wav", sound.waveform, sound.sample_rate)',
-        "--digits 42 --seed 7 --out 42.wav",
-    ),
-    entry.TEXT_GENERATION: (
-        "from zoo.generate.text import write\n\n"
-        '*_, last = write("{name}", "ROMEO:", max_new_tokens=200, seed=7)  # yields as it writes\nprint(last.text)',
-        '--prompt "ROMEO:" --seed 7',
-    ),
-    entry.IMAGE_CLASSIFICATION: (
-        "import torch\n\nimport zoo\n\npictures = torch.zeros(1, 1, 28, 28)  # in [-1, 1]: white is 1, black is -1\n"
-        'print(zoo.load("{name}")(pictures).softmax(1))',
-        "",
-    ),
-    entry.AUDIO_CLASSIFICATION: (
-        "import torch\n\nimport zoo\n\nwaveforms = torch.zeros(1, 8000)  # in [-1, 1], 8000 samples a second\n"
-        'print(zoo.load("{name}")(waveforms).softmax(1))',
-        "",
-    ),
-}
-"""For each task the lines of Python that use it, and the options of `python -m zoo sample`."""
-_VERSE_USE = (
-    "from zoo.generate.text import compose\n\n"
-    '*_, last = compose("{name}", "五言绝句", title="春夜", seed=7)  # yields as it writes\nprint(last.text)',
-    "--form 五言绝句 --title 春夜 --seed 7",
-)
 
 _LIMITS = {
     entry.IMAGE_GENERATION: (
@@ -112,40 +84,70 @@ def write(folder: Path) -> None:
     os.replace(temporary, folder / "README.md")
 
 
-def text(folder: Path) -> str:
-    """The card of a checkpoint folder as Markdown, front matter included; the same files give the same card."""
+def text(folder: Path, repo: str = "", within: str = "") -> str:
+    """The card of a checkpoint folder as Markdown, front matter included; the same files give the same card.
+
+    `repo` is the id on the Hub that its lines of code name, if it goes there, and `within` the folder of that
+    repository that holds the checkpoint, such as "zoo/".
+    """
     from huggingface_hub import ModelCardData
 
     from zoo.data.text import FORMS
 
     model, preset, labels, _ = describe(folder)
-    recipe, metrics = (_optional(folder / f"{key}.json") for key in ("recipe", "metrics"))
+    recipe, metrics, graphs = (_optional(folder / f"{key}.json") for key in ("recipe", "metrics", "graphs"))
     found, figures = registry.entry(model), metrics.get("figures", [])
     name, info = f"{model}.{preset}", _info(recipe)
     verse = entry.TEXT_GENERATION in found.tasks and bool(set(FORMS) & set(labels))
+    native = export.formats_of(model)[0]
+    tags = [model, "pytorch", "safetensors", *(["onnx"] if graphs else []), "from-scratch", "small-model"]
     header = ModelCardData(
         language=LANGUAGES.get(info.name) if info else None,
         license=recipe.get("licence_weights"),
-        library_name=LIBRARY,
+        library_name=LIBRARY if native == "onnx" else native,
         pipeline_tag=found.tasks[0],
-        tags=[model, "pytorch", "safetensors", "from-scratch", "small-model", registry.modality(model)],
+        tags=[*tags, registry.modality(model)],
         datasets=[info.hub_id] if info and info.hub_id else None,
         metrics=list(dict.fromkeys(figure["name"] for figure in figures)) or None,
+        model_name=name,
+        eval_results=_results(figures, found.tasks[0], info) if info and figures else None,
     )
     sections = (
         f"# {name}",
         f"{found.summary}\n\n{found.summary_zh}",
-        _samples(folder),
+        _samples(folder, within),
         _what(found, folder, recipe, labels),
-        _use(found.tasks, name, verse),
-        _figures(figures, name, metrics),
+        _use(found.tasks, folder, name, repo, native, verse),
+        _figures(figures, repo or name, metrics),
         _training(recipe, info),
         _licences(recipe, info),
         _limits(found.tasks, verse),
-        "---\n\nWhat this model makes is made by a machine; say so where you show it. This card, too, is written by a "
-        "program, from `config.json`, `recipe.json` and `metrics.json` beside it.",
+        f"---\n\nWhat this model makes is made by a machine; say so where you show it. {ENDING} `{within}config.json`, "
+        f"`{within}recipe.json` and `{within}metrics.json`.",
     )
     return f"---\n{header.to_yaml()}\n---\n\n" + "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _results(figures: list[dict[str, Any]], task: str, info: Info) -> list[EvalResult]:
+    """The figures as the Hub's model index holds them; those of generated samples are of no split."""
+    from huggingface_hub import EvalResult
+
+    def plain(name: str) -> str:
+        letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+        return re.sub(r"[^a-z0-9]+", "_", letters.lower()).strip("_")
+
+    return [
+        EvalResult(
+            task_type=task,
+            dataset_type=info.hub_id or info.name,
+            dataset_name=info.title,
+            dataset_split=figure["split"] if figure["split"] != "generated" else None,
+            metric_type=plain(figure["name"]),
+            metric_name=f"{figure['name']} ({figure['unit']})" if figure["unit"] else figure["name"],
+            metric_value=figure["value"],
+        )
+        for figure in figures
+    ]
 
 
 def _info(recipe: dict[str, Any]) -> Info | None:
@@ -160,11 +162,11 @@ def _optional(path: Path) -> dict[str, Any]:
     return read_json(path) if path.is_file() else {}
 
 
-def _samples(folder: Path) -> str:
+def _samples(folder: Path, within: str) -> str:
     """The sample sheets: pictures shown, text quoted, sound linked."""
     shown = []
     for path in sorted((folder / "samples").glob("*")):
-        relative = path.relative_to(folder).as_posix()
+        relative = within + path.relative_to(folder).as_posix()
         if path.suffix in (".png", ".webp", ".gif"):
             shown.append(f"![samples, not chosen by hand]({relative})")
         elif path.suffix == ".txt":
@@ -188,17 +190,38 @@ def _what(found: entry.Entry, folder: Path, recipe: dict[str, Any], labels: tupl
     return f"## What it is\n\n{about}\n\n{_table(('', ''), rows)}"
 
 
-def _use(tasks: tuple[str, ...], name: str, verse: bool) -> str:
-    known = next((task for task in tasks if task in _USE), "")
-    python, options = _VERSE_USE if verse else _USE.get(known, ("", ""))
-    lines = python.replace("{name}", name) or f'import zoo\n\nmodel = zoo.load("{name}")'
-    command = f"\n```sh\npython -m zoo sample {name} {options}\n```\n" if options else ""
-    return (
-        "## Use\n\nWith this repository's code (a bundled name, a folder, or a Hub id `user/repo` all work):\n\n"
-        f"```python\n{lines}\n```\n{command}\n"
-        f'`zoo.load("{name}")` gives the bare PyTorch module. The weights are plain safetensors; the layout is this '
-        "zoo's own, which other libraries do not open by themselves."
-    )
+def _use(tasks: tuple[str, ...], folder: Path, name: str, repo: str, native: str, verse: bool) -> str:
+    """Lines of code: with the library that opens it by itself, then with this zoo."""
+    config = read_json(folder / "config.json")["config"]
+    place, parts = repo or name, _optional(folder / "graphs.json").get("parts", {})
+    said = ["## Use"]
+    if native == "transformers":
+        said += [
+            "With [transformers](https://huggingface.co/docs/transformers) alone, as a `GPT2LMHeadModel`:",
+            f"```python\n{snippets.of_transformers(place, verse=verse)}\n```",
+            f"A prompt and what follows it may have {config['context_length']} tokens together"
+            + ("; the form of the poem is learnt here, and not enforced." if verse else "."),
+        ]
+    elif lines := snippets.of_onnxruntime(parts, config, place, on_hub=bool(repo)):
+        said += [
+            "With [onnxruntime](https://onnxruntime.ai) and NumPy alone; `graphs.json` says what goes into each graph "
+            "and what comes out:",
+            f"```python\n{lines}\n```",
+        ]
+    if len(said) > 1 and not repo:
+        said.append(f"Here `{name}` is the folder that this writes:\n\n```sh\n{_export(name, native)}\n```")
+    python, options = snippets.of_zoo(tasks, place, verse=verse)
+    said += [
+        "With this zoo's code (a bundled name, a folder, or a Hub id `user/repo` all work):",
+        f"```python\n{python}\n```",
+        f"```sh\npython -m zoo sample {place} {options}\n```" if options else "",
+        f'`zoo.load("{place}")` gives the bare PyTorch module.',
+    ]
+    return "\n\n".join(part for part in said if part)
+
+
+def _export(name: str, native: str) -> str:
+    return f"python -m zoo export {name} --format {native} --out {name}"
 
 
 def _figures(figures: list[dict[str, Any]], name: str, metrics: dict[str, Any]) -> str:

@@ -23,6 +23,19 @@ TEXT_GENERATION = "text-generation"
 AUDIO_GENERATION = "text-to-audio"
 AUDIO_CLASSIFICATION = "audio-classification"
 
+IGNORED = -100
+"""Target of positions that count for nothing in a cross-entropy: padding, and what was given rather than written."""
+
+PARTS: dict[str, tuple[str, ...]] = {
+    IMAGE_GENERATION: ("generator",),
+    IMAGE_AUTOENCODING: ("generator", "encoder"),
+    IMAGE_CLASSIFICATION: ("classifier",),
+    TEXT_GENERATION: ("decoder",),
+    AUDIO_GENERATION: ("duration", "condition", "step"),
+    AUDIO_CLASSIFICATION: ("classifier",),
+}
+"""Parts that a model of a task names in `parts()`; what each takes and gives is in ARCHITECTURE.md."""
+
 TASKS: dict[str, str] = {
     IMAGE_GENERATION: "noise (and a class) -> image",
     IMAGE_AUTOENCODING: "image -> latent -> image, with a likelihood",
@@ -52,9 +65,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Part:
-    """A network that runs at inference: export, pruning and quantising work from it.
+    """A network that runs at inference: the engine, export, pruning and quantising work from it.
 
-    `inputs` are example tensors by name; `dynamic` names the axes that may vary, per input.
+    `inputs` are example tensors by name, in the order in which the module takes them; `dynamic` names the axes that may
+    vary, per input and output. `state` says which output becomes which input of the next run; it begins as zeros.
     """
 
     name: str
@@ -62,6 +76,9 @@ class Part:
     inputs: dict[str, Tensor]
     outputs: tuple[str, ...]
     dynamic: dict[str, dict[int, str]] = field(default_factory=dict)
+    state: dict[str, str] = field(default_factory=dict)
+    """Input -> output of the run before."""
+
 
 
 @runtime_checkable

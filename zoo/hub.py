@@ -8,28 +8,47 @@ with the Hub's record: sha256 for large files, git's sha1 for small ones. Only t
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import ipaddress
 import logging
 import os
 import re
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from zoo import __version__, checkpoint
 from zoo.config import suggestion
-from zoo.hub_faults import Damaged, HubError, Unreachable, in_words, short, without_tokens
+from zoo.hub_faults import Damaged, HubError, Unpaid, Unreachable, in_words, short, without_tokens
 
 if TYPE_CHECKING:
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi, SpaceHardware
 
-__all__ = ["Damaged", "HubError", "Location", "Release", "Unreachable", "locate", "pull", "push", "resolve"]
+__all__ = [
+    "Damaged",
+    "HubError",
+    "Location",
+    "Release",
+    "Unpaid",
+    "Unreachable",
+    "check_target",
+    "held_copy",
+    "locate",
+    "models_of",
+    "publish",
+    "pull",
+    "push",
+    "resolve",
+]
 
 PRETRAINED = Path(__file__).parent / "pretrained"
+WITHIN = "zoo"
+"""Folder of a repository that holds the checkpoint where the files of another library stand at the top."""
 TRUSTED_ENDPOINTS = ("https://huggingface.co", "https://hf-mirror.com")
 MAX_BYTES = 2 << 30
 MAX_FILES = 1000
@@ -37,7 +56,7 @@ _REPO = re.compile(r"(\w[\w.-]*/\w[\w.-]*)(?:@(\w[\w./-]*))?", re.ASCII)
 _NAME = re.compile(r"(\w[\w.-]*)(?:@(\w[\w./-]*))?", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_TEXT_SUFFIXES = frozenset((".json", ".jsonl", ".md", ".txt"))
+_TEXT_SUFFIXES = frozenset((".json", ".jsonl", ".md", ".txt", ".py", ".js", ".mjs", ".html", ".css", ".yaml", ".toml"))
 _WRITING = threading.Lock()
 logger = logging.getLogger(__name__)
 
@@ -91,8 +110,8 @@ def locate(name_or_repo_or_folder: str | Path, *, namespace: str = "") -> Locati
     """
     text = os.fspath(name_or_repo_or_folder)
     folder = os.path.expanduser(text)
-    if os.path.isfile(os.path.join(folder, "config.json")):
-        return Location(Path(folder), "folder")
+    if any(os.path.isfile(os.path.join(folder, within, "config.json")) for within in ("", WITHIN)):
+        return Location(_checkpoint_in(Path(folder)), "folder")
     if os.path.isdir(folder) and text not in _bundled():
         raise HubError(f"the folder {short(text)} holds no checkpoint: it has no config.json")
     if _REPO.fullmatch(text):
@@ -120,15 +139,25 @@ def pull(repo: str, *, token: str | None = None) -> Path:
     """Bring `user/repo[@revision]` (revision: branch, tag or commit; default main) into the Hub client's cache.
 
     The revision is resolved to a commit, config.json is checked before the weights are asked for, every file is
-    compared with the Hub's record, and the whole is loaded once before it counts as pulled. A commit that was pulled
-    before makes no request. Returns the folder. Raises HubError, or its kinds Unreachable and Damaged.
+    compared with the Hub's record, and the whole is loaded once before it counts as pulled. Of a repository that holds
+    the checkpoint in the folder WITHIN, only that folder is fetched. A commit that was pulled before makes no request.
+    Returns the folder. Raises HubError, or its kinds Unreachable and Damaged.
     """
     name, revision = _parse(repo)
-    if _COMMIT.fullmatch(revision) and (held := _held(name, revision)):
+    if _COMMIT.fullmatch(revision) and (held := held_copy(name, revision)):
         return held
+    if importlib.util.find_spec("torch") is None:
+        raise HubError(
+            f"{name} is not fetched: what comes from the Hub is opened by PyTorch, which is left out here "
+            "(`pip install torch` adds it); the bundled checkpoints work without"
+        )
     api = _api(token)
     remote = _look_up(api, name, revision)
-    for needed in ("config.json", "model.safetensors"):
+    if f"{WITHIN}/config.json" in remote.files:  # the rest is for other libraries
+        files = {file: record for file, record in remote.files.items() if file.startswith(f"{WITHIN}/")}
+        remote = replace(remote, files=files)
+    config = _config_of(remote)
+    for needed in (config, config.replace("config.json", "model.safetensors")):
         if needed not in remote.files:
             raise Damaged(f"{name}@{revision} is no checkpoint of this zoo: it has no {needed}")
     total = sum(size for size, _ in remote.files.values())
@@ -138,7 +167,7 @@ def pull(repo: str, *, token: str | None = None) -> Path:
             f"at most {MAX_FILES:,} files and {MAX_BYTES:,} bytes are pulled"
         )
     try:
-        folder = _fetch(api, remote, "config.json").parent
+        folder = _fetch(api, remote, config).parent
         checkpoint.describe(folder)
         with ThreadPoolExecutor(max_workers=8) as pool:
             list(pool.map(lambda file: _fetch(api, remote, file), sorted(remote.files)))
@@ -155,36 +184,100 @@ def push(
 ) -> Release:
     """Release a checkpoint folder (or a bundled name) as the repository `to`: one commit, then a tag.
 
+    It is sent as it is; `zoo.release.push` first adds what opens it in other libraries.
     The tag is the next free of v1, v2, ... unless given. The repository's files become those of the folder: files of
     the allowed kinds that the folder no longer holds are deleted. When nothing differs, no commit and no tag is made
     (a tag that an interrupted push left out is made good). Raises HubError; nothing is sent when the checkpoint does
     not load, a text file of it holds a token, or `private` is asked of a repository that is public.
     """
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+    text, folder = os.fspath(folder_or_name), own_folder(folder_or_name)
+    check_target(to, tag)
+    try:
+        loaded = checkpoint.load(_checkpoint_in(folder))
+    except (ValueError, OSError) as error:
+        raise HubError(f"{short(text)} is not pushed, for it does not load: {error}") from error
+    description = f"sha256 of model.safetensors: {loaded.sha256}"
+    return publish(folder, to, loaded.name, description, private=private, token=token, tag=tag)
 
+
+def own_folder(folder_or_name: str | Path) -> Path:
+    """The folder that is meant: a path, or that of a bundled name. It may not exist."""
     text = os.fspath(folder_or_name)
-    folder = PRETRAINED / text if text in _bundled() and not os.path.isdir(text) else Path(os.path.expanduser(text))
+    return PRETRAINED / text if text in _bundled() and not os.path.isdir(text) else Path(os.path.expanduser(text))
+
+
+def publish(
+    folder: Path,
+    to: str,
+    title: str,
+    description: str,
+    *,
+    kind: Literal["model", "space"] = "model",
+    allowed: Callable[[PurePosixPath], bool] | None = None,
+    private: bool = False,
+    token: str | None = None,
+    tag: str | None = None,
+    sdk: str | None = None,
+    hardware: SpaceHardware | None = None,
+) -> Release:
+    """Make the files of the repository `to` those of `folder`: one commit, then a tag; see `push`.
+
+    `allowed` says which files count on both sides (those of a checkpoint unless given). `sdk` and `hardware` are a
+    Space's: "gradio" or "static", and where it runs. Raises HubError, its kind Unpaid for a 402.
+    """
+    check_target(to, tag)
+    api = _api(token)
+    if not api.token:
+        raise HubError("pushing needs a token that may write: set HF_TOKEN, or log in with `hf auth login`")
+    files = files_of(folder, str(api.token), allowed or _allowed)
+    with _asking(api, to):
+        api.create_repo(
+            to, repo_type=kind, private=private or None, exist_ok=True, space_sdk=sdk, space_hardware=hardware
+        )
+    remote = _look_up(api, to, kind=kind, allowed=allowed or _allowed)
+    if private and not remote.private:
+        raise HubError(f"{to} exists and is public, and a push does not change that; nothing was sent")
+    release = _release(api, remote, files, title, description, tag, kind)
+    if hardware is not None:
+        with _asking(api, to):
+            runtime = api.get_space_runtime(to)
+            if hardware not in (runtime.hardware, runtime.requested_hardware):
+                api.request_space_hardware(to, hardware)
+    return release
+
+
+def models_of(namespace: str, token: str | None = None) -> set[str]:
+    """Hub ids of the models of a user or organisation, as far as the token may see them. Raises HubError."""
+    api = _api(token)
+    with _asking(api, namespace):
+        return {model.id for model in api.list_models(author=namespace)}
+
+
+def check_target(to: str, tag: str | None = None) -> None:
+    """Raise HubError unless `to` can be pushed to, and `tag`, if given, can be a tag."""
     if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", to, re.ASCII):
         raise HubError(f"{short(to)} cannot be pushed to; name a repository as user/repo, without a revision")
     if tag is not None and not re.fullmatch(r"\w[\w.-]{0,99}", tag, re.ASCII):
         raise HubError(f"{short(tag)} cannot be a tag; letters, digits, '.', '_' and '-' are allowed")
-    try:
-        loaded = checkpoint.load(folder)
-    except (ValueError, OSError) as error:
-        raise HubError(f"{short(text)} is not pushed, for it does not load: {error}") from error
-    api = _api(token)
-    if not api.token:
-        raise HubError("pushing needs a token that may write: set HF_TOKEN, or log in with `hf auth login`")
-    files = _files(folder, str(api.token))
-    with _asking(api, to):
-        api.create_repo(to, private=private or None, exist_ok=True)
-    remote = _look_up(api, to)
-    if private and not remote.private:
-        raise HubError(f"{to} exists and is public, and a push does not change that; nothing was sent")
+
+
+def _release(
+    api: HfApi,
+    remote: _Remote,
+    files: dict[str, Path],
+    title: str,
+    description: str,
+    tag: str | None,
+    kind: Literal["model", "space"],
+) -> Release:
+    """Commit what differs between `remote` and `files` (name -> file), and tag it."""
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+    to = remote.repo
     added = [name for name, path in files.items() if name not in remote.files or not _is(path, remote.files[name][1])]
     deleted = sorted(remote.files.keys() - files.keys())
     with _asking(api, to):
-        tags = {reference.name: reference.target_commit for reference in api.list_repo_refs(to).tags}
+        tags = {one.name: one.target_commit for one in api.list_repo_refs(to, repo_type=kind).tags}
     if tag in tags and (added or deleted or tags[tag] != remote.commit):
         raise HubError(f"{to} has a tag {tag} already, on commit {tags[tag][:12]}; nothing was sent")
     numbers = [int(name[1:]) for name in tags if re.fullmatch(r"v[0-9]{1,9}", name)]
@@ -198,8 +291,9 @@ def push(
                     *(CommitOperationAdd(name, files[name]) for name in added),
                     *(CommitOperationDelete(name, is_folder=False) for name in deleted),
                 ],
-                commit_message=f"Release {tag} of {loaded.name}",
-                commit_description=f"sha256 of model.safetensors: {loaded.sha256}",
+                commit_message=f"Release {tag} of {title}",
+                commit_description=description,
+                repo_type=kind,
                 parent_commit=remote.commit,
             ).oid
     else:
@@ -207,8 +301,19 @@ def push(
         tag = tag or f"v{max(numbers, default=0) + 1}"
     if tag not in tags:
         with _asking(api, to):
-            api.create_tag(to, tag=tag, revision=commit, tag_message=loaded.name)
-    return Release(to, commit, tag, len(added) + len(deleted), f"{api.endpoint}/{to}")
+            api.create_tag(to, tag=tag, revision=commit, tag_message=title, repo_type=kind)
+    place = "" if kind == "model" else f"{kind}s/"
+    return Release(to, commit, tag, len(added) + len(deleted), f"{api.endpoint}/{place}{to}")
+
+
+def _checkpoint_in(folder: Path) -> Path:
+    """Where in a copy of a repository the checkpoint is: at the top, or within."""
+    return folder / WITHIN if (folder / WITHIN / "config.json").is_file() else folder
+
+
+def _config_of(remote: _Remote) -> str:
+    """The name of the checkpoint's config.json among the files of a repository."""
+    return f"{WITHIN}/config.json" if f"{WITHIN}/config.json" in remote.files else "config.json"
 
 
 def _bundled() -> list[str]:
@@ -227,7 +332,7 @@ def _pull_or_fall_back(repo: str, bundled: Path | None) -> Location:
         return Location(pull(repo), "hub")
     except HubError as error:
         # A copy of what the Hub now refuses (401, 403, 404) is not used: its owner may have taken it back.
-        held = _held(*_parse(repo)) if isinstance(error, Unreachable | Damaged) else None
+        held = held_copy(*_parse(repo)) if isinstance(error, Unreachable | Damaged) else None
         folder = held or bundled
         if folder is None:
             raise
@@ -261,16 +366,23 @@ def _asking(api: HfApi, repo: str, revision: str = "main", file: str = "") -> Ab
     return in_words(repo, revision, str(api.token or ""), file)
 
 
-def _look_up(api: HfApi, repo: str, revision: str = "main") -> _Remote:
+def _look_up(
+    api: HfApi,
+    repo: str,
+    revision: str = "main",
+    kind: Literal["model", "space"] = "model",
+    allowed: Callable[[PurePosixPath], bool] | None = None,
+) -> _Remote:
     """Ask the Hub, in one request that is not retried, for a revision's commit and the record of its files."""
     from huggingface_hub import constants
 
     with _asking(api, repo, revision):
-        info = api.model_info(repo, revision=revision, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+        ask = api.space_info if kind == "space" else api.model_info
+        info = ask(repo, revision=revision, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT)
         files = {}
         for file in info.siblings or []:
             path = PurePosixPath(file.rfilename)
-            if not _allowed(path):
+            if not (allowed or _allowed)(path):
                 continue
             if path.is_absolute() or ".." in path.parts or re.search(r"[\\:\x00-\x1f]|.{200}", file.rfilename):
                 raise Damaged(f"{repo}@{revision} names a file {short(file.rfilename)}, which cannot be one of ours")
@@ -332,10 +444,10 @@ def _allowed(path: PurePosixPath) -> bool:
     return path.suffix in checkpoint.ALLOWED_SUFFIXES and not hidden
 
 
-def _files(folder: Path, token: str) -> dict[str, Path]:
+def files_of(folder: Path, token: str = "", allowed: Callable[[PurePosixPath], bool] = _allowed) -> dict[str, Path]:
     """The files of a release by name. Raises HubError when there is too much, or a text file holds a token."""
     found = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-    found = {name: path for name, path in found.items() if _allowed(PurePosixPath(name))}
+    found = {name: path for name, path in found.items() if allowed(PurePosixPath(name))}
     total = sum(path.stat().st_size for path in found.values())
     if total > MAX_BYTES or len(found) > MAX_FILES:
         raise HubError(
@@ -345,7 +457,8 @@ def _files(folder: Path, token: str) -> dict[str, Path]:
         if path.suffix in _TEXT_SUFFIXES:
             text = path.read_text(encoding="utf-8", errors="replace")
             if without_tokens(text, token) != text:
-                raise HubError(f"{path} holds a token; nothing was sent. Take it out, and make a new token on the Hub.")
+                name = path.relative_to(folder)
+                raise HubError(f"{name} holds a token; nothing was sent. Take it out, and make a new token on the Hub.")
     return found
 
 
@@ -374,7 +487,7 @@ def _recorded(repo: str, revision: str) -> _Remote | None:
         return None
 
 
-def _held(repo: str, revision: str) -> Path | None:
+def held_copy(repo: str, revision: str) -> Path | None:
     """The folder of the release of `revision` that was last verified, if every file of it is still whole."""
     from huggingface_hub import try_to_load_from_cache
 
@@ -388,5 +501,5 @@ def _held(repo: str, revision: str) -> Path | None:
         if not _is(Path(cached), oid):
             _discard(Path(cached), f"{repo}@{remote.commit[:12]}/{name}")
             return None
-    config = try_to_load_from_cache(repo, "config.json", revision=remote.commit)
+    config = try_to_load_from_cache(repo, _config_of(remote), revision=remote.commit)
     return Path(config).parent if isinstance(config, str) else None

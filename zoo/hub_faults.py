@@ -24,6 +24,10 @@ class Unreachable(HubError):
     """The Hub did not serve the request now, but may later: no network, a broken connection, 429 or 5xx."""
 
 
+class Unpaid(HubError):
+    """The Hub wants a subscription or credit for what was asked (402)."""
+
+
 class Damaged(HubError):
     """What came is not what the Hub records, or is no checkpoint of this zoo."""
 
@@ -96,6 +100,8 @@ def _answer(error: HfHubHTTPError, repo: str, revision: str, token: str, file: s
         return HubError(
             f"{repo} does not exist, or is private and wants a token (401): check the name, or set HF_TOKEN."
         )
+    if status == 402:
+        return Unpaid(f"the Hub wants a subscription or credit for this with {repo} (402).{said}")
     if status == 403 and code == "GatedRepo":
         return HubError(f"{repo} is gated (403): ask its owner for access on its page, then try again.{said}")
     if status == 403:

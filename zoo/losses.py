@@ -5,9 +5,6 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
-IGNORED = -100
-"""Target of positions that count for nothing in a cross-entropy: padding, and what was given rather than written."""
-
 
 def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
     """-log D(x) - log(1 - D(G(z))) from logits (n,), averaged (Goodfellow et al., 2014, equation 1)."""

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+GPU_SECONDS = 20
+"""Seconds of a device that one call asks of ZeroGPU; a visitor must have as many left of the day's share."""
+
 
 def has_amx() -> bool:
     """Whether the CPU multiplies bf16 tiles in hardware; without AMX, bf16 autocast is slower than fp32."""
@@ -55,5 +58,5 @@ def gpu(function: F) -> F:
         return function
     from spaces import GPU  # Hugging Face's own package
 
-    marked: F = GPU(function)
+    marked: F = GPU(duration=GPU_SECONDS)(function)
     return marked

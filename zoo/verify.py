@@ -18,6 +18,9 @@ import numpy as np
 from zoo import checkpoint, entry, hub, registry
 from zoo.data.load import load as load_data
 from zoo.data.source import INFOS, find
+from zoo.engine import Network
+from zoo.engine.modules import Modules
+from zoo.generate import library
 from zoo.metrics.frechet import fit, frechet_distance
 from zoo.metrics.judges import Judge, judge_of
 from zoo.noise import Noise
@@ -81,6 +84,13 @@ class Subject:
     dataset: str
     tokenizer: Any = None
     sample: bool = False
+    network: Network | None = None
+    """What writes and speaks; the model by torch unless it is given."""
+
+    @property
+    def generator(self) -> Network:
+        """The network that samples are drawn from."""
+        return self.network or Modules(self.model)
 
 
 @cache
@@ -254,7 +264,7 @@ def _text_generation(subject: Subject, data: Any, budget: Budget, poll: Poll) ->
     from torch.nn import functional as F
 
     from zoo.data.text import COMMA, END, STOP
-    from zoo.losses import IGNORED
+    from zoo.entry import IGNORED
 
     verse = data.lengths is not None
     idle = [subject.tokenizer.token_to_id(token) for token in (COMMA, STOP, END)] if verse else []
@@ -291,7 +301,7 @@ def _form_validity(subject: Subject, count: int, poll: Poll) -> Figure:
     for start in range(0, count, 50):
         poll()
         batch = forms[start : start + 50]
-        poems = write_poems(subject.model, subject.tokenizer, batch, seed=_SEED + start)
+        poems = write_poems(subject.generator, subject.tokenizer, batch, seed=_SEED + start)
         right += sum(keeps_form(poem, form) for poem, form in zip(poems, batch, strict=True))
     return Figure("form kept", right / count, "share", "higher", "generated", count, 0.0, note="constrained decoding")
 
@@ -317,7 +327,7 @@ def _audio_generation(subject: Subject, data: Any, budget: Budget, poll: Poll) -
             number = np.arange(start, min(start + 50, budget.clips))
             asked = number % subject.model.config.num_digits
             waveforms = say_batch(
-                subject.model, asked, number // 10 % speakers, seed=_SEED + start, temperature=1.0, poll=poll
+                subject.generator, asked, number // 10 % speakers, seed=_SEED + start, temperature=1.0, poll=poll
             )
             for waveform, digit in zip(waveforms, asked, strict=True):
                 agreed += int(network(torch.from_numpy(waveform)[None]).argmax()) == digit
@@ -350,10 +360,11 @@ def subject_of(folder: Path) -> Subject:
 
     from zoo.data import tokenizer
 
-    found = checkpoint.load(folder)
+    found, network = checkpoint.load(folder), library.opened(folder).network
     model = found.model.to(memory_format=torch.channels_last)  # convolutions on a CPU: 1.3 times as fast
     has_tokenizer = (folder / "tokenizer.json").exists()
-    return Subject(found.model_name, model, found.recipe["dataset"], tokenizer.load(folder) if has_tokenizer else None)
+    known = tokenizer.load(folder) if has_tokenizer else None
+    return Subject(found.model_name, model, found.recipe["dataset"], known, network=network)
 
 
 def measure_folder(

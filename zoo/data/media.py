@@ -32,7 +32,7 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """What undoes each orientation that EXIF tag 0x0112 can state."""
-_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, struct.error, LookupError, TypeError, ArithmeticError)
+DAMAGED = (OSError, SyntaxError, ValueError, EOFError, struct.error, LookupError, TypeError, ArithmeticError)
 """What Pillow's decoders raise on damaged files."""
 
 
@@ -138,7 +138,7 @@ def decode_picture(file: IO[bytes], *, max_pixels: int) -> Image.Image:
             return _upright(_plain(image), _orientation(image))
     except Image.DecompressionBombError as error:
         raise MediaError("the picture unfolds to more than it declares") from error
-    except _DAMAGED as error:
+    except DAMAGED as error:
         if isinstance(error, MediaError):
             raise
         raise MediaError(f"the {kind} cannot be decoded; it is damaged or cut short") from error
@@ -157,7 +157,7 @@ def _check_pixels(width: int, height: int, limit: int) -> None:
 def _orientation(image: Image.Image) -> int:
     try:
         found = image.getexif().get(0x0112, 1)
-    except _DAMAGED:
+    except DAMAGED:
         return 1  # a damaged EXIF block says nothing about the pixels
     return found if isinstance(found, int) else 1
 

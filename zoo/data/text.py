@@ -8,7 +8,7 @@ import numpy as np
 
 from zoo.data.source import Info, Table, read
 from zoo.data.tokenizer import train_characters
-from zoo.losses import IGNORED
+from zoo.entry import IGNORED
 from zoo.noise import Noise
 
 if TYPE_CHECKING:

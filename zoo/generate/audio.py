@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from zoo.checkpoint import Checkpoint
 from zoo.entry import AUDIO_GENERATION
 from zoo.generate import library
 from zoo.generate.inputs import InputError, number, one_of, quoted, seed_of, whole, words
-from zoo.generate.library import Source, source_of
+from zoo.generate.library import Loaded, Source, source_of
 
 MAX_DIGITS = 8
 """Digits spoken at once."""
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 2.0
 PAUSE = 0.12
 """Seconds of silence between two digits."""
 FADE = 0.008
@@ -74,24 +74,27 @@ def speak(
     if len(text) > MAX_DIGITS:
         raise InputError(f"there are {len(text)} digits; at most {MAX_DIGITS} are said at once")
     voice = one_of("the speaker", speaker, voices := speakers(model))
-    temperature = number("the temperature", temperature, 0.1, 2.0)
+    temperature = number("the temperature", temperature, MIN_TEMPERATURE, MAX_TEMPERATURE)
     seed = seed_of(seed)
     labels = library.labels_of(model)
     for digit in text:
         if digit not in labels:
             raise InputError(f"{model} has not learnt to say {digit}; it says {', '.join(labels)}")
     codes = np.array([labels.index(digit) for digit in text], np.int64)
-    return _speak(library.get(model, AUDIO_GENERATION), model, codes, voices.index(voice), temperature, seed)
+    found = library.get(model, AUDIO_GENERATION)
+    parameters = {"digits": text, "speaker": voice, "temperature": temperature}
+    source = source_of(found, model, "audio.speak", parameters, seed=seed)
+    return _speak(found, source, codes, voices.index(voice), temperature, seed)
 
 
 def _speak(
-    found: Checkpoint, name: str, codes: np.ndarray, voice: int, temperature: float, seed: int
+    found: Loaded, source: Source, codes: np.ndarray, voice: int, temperature: float, seed: int
 ) -> Iterator[float | Sound]:
     from zoo.generate.digits import saying
 
     shown = time.monotonic()
     yield 0.0
-    steps = saying(found.model, codes, np.full(len(codes), voice, np.int64), seed=seed, temperature=temperature)
+    steps = saying(found.network, codes, np.full(len(codes), voice, np.int64), seed=seed, temperature=temperature)
     while True:
         try:
             share = next(steps)
@@ -101,9 +104,9 @@ def _speak(
         if time.monotonic() - shown >= PROGRESS_PAUSE:
             shown = time.monotonic()
             yield float(share)
-    rate = int(found.model.sample_rate)
+    rate = int(found.network.config.sample_rate)
     waveform = join(clips, rate)
-    yield Sound(waveform, rate, spectrogram(waveform, rate), source_of(found, name, seed))
+    yield Sound(waveform, rate, spectrogram(waveform, rate), source)
 
 
 def join(clips: list[np.ndarray], sample_rate: int) -> np.ndarray:

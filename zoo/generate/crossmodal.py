@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
 
-from zoo.checkpoint import Checkpoint
 from zoo.generate import library
 from zoo.generate.audio import MAX_DIGITS, Sound, checked, speak
 from zoo.generate.drawing import ink_of, like_digits
-from zoo.generate.image import Pictures, class_names, draw_classes
+from zoo.generate.image import Pictures, class_names, draw_number
 from zoo.generate.inputs import InputError, quoted, seed_of, words
-from zoo.generate.library import Source, source_of
+from zoo.generate.library import Loaded, Source, source_of
 from zoo.generate.numbers import digits_of, in_chinese, in_english
+from zoo.generate.provenance import Record, drawing, recording
+from zoo.generate.sampling import probabilities as softmax
 from zoo.metrics.judges import judge_of
 
 PAINTER, VOICE = "dcgan.mnist", "wavenet.spoken-digits"
 """The checkpoints that draw and say a recognised number."""
+MAX_NUMBER_TEXT = 200
+"""Characters of a written number."""
 MIN_SECONDS, MAX_SECONDS = 0.1, 30.0
 """Length of a recording; what is said in it must last as long as the former at least."""
 MAX_WORD = 1.0
@@ -54,7 +56,7 @@ class Realisation:
 
 def read_number(text: str) -> str:
     """ "seven", "七", "42", "四十二", "forty-two" -> decimal digits, at most eight. Raises InputError else."""
-    given = words("the number", text, longest=200).strip()
+    given = words("the number", text, longest=MAX_NUMBER_TEXT).strip()
     if not given:
         raise InputError("there is no number; type one, such as 42, forty-two or 四十二")
     digits = digits_of(given)
@@ -67,18 +69,29 @@ def read_number(text: str) -> str:
     return digits
 
 
+def number_given(text: str) -> Record:
+    """What a number that was typed is to what is made of it: the step before, as a record."""
+    return Record("crossmodal.read_number", parameters={"text": text})
+
+
 def recognise_drawing(picture: Image.Image | np.ndarray) -> Recognition:
     """What digit the judge of pictures sees in a drawing of any size, dark on light or light on dark.
 
     Raises InputError for an empty drawing.
     """
-    import torch
-
     if picture is None:
         raise InputError("there is no drawing; draw a digit first")
-    seen = like_digits(ink_of(picture)).astype(np.float32) * 2 - 1
-    judge = _judge("mnist")
-    return _recognition(judge, torch.from_numpy(seen)[None, None])
+    return recognise_seen(like_digits(ink_of(picture)).astype(np.float32))
+
+
+def recognise_seen(seen: np.ndarray) -> Recognition:
+    """What digit the judge of pictures sees in float32 (28, 28) in [0, 1], sized and centred as it has learnt them.
+
+    Raises InputError for a picture of another size.
+    """
+    if seen.shape != (28, 28):
+        raise InputError(f"the drawing has the shape {seen.shape} as seen; the judge sees 28 x 28 pixels")
+    return _recognition(_judge("mnist"), seen[None, None] * 2 - 1, "crossmodal.recognise_drawing", drawing(seen))
 
 
 def recognise_speech(waveform: np.ndarray, sample_rate: int) -> Recognition:
@@ -87,28 +100,23 @@ def recognise_speech(waveform: np.ndarray, sample_rate: int) -> Recognition:
     The loudest second of speech is looked for and the silence around it left out. Raises InputError for silence
     and for a recording that is too short or too long.
     """
-    import torch
-
     word = spoken_word(waveform, sample_rate)
-    return _recognition(_judge("spoken_digits"), torch.from_numpy(word)[None])
+    judge = _judge("spoken_digits")
+    config = judge.network.config
+    heard = fit_length(word, config.frames * config.hop_length)[None]
+    return _recognition(judge, heard, "crossmodal.recognise_speech", recording(waveform, sample_rate))
 
 
 def spoken_word(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
     """The loudest stretch of speech in a recording: float32 (t,) at 8 kHz, at most a second. Raises InputError."""
-    import torch
-    from torchaudio.functional import resample
-
-    from zoo.runtime import threads
+    import soxr
 
     waveform = checked(waveform, sample_rate)
     seconds = len(waveform) / sample_rate
     if not MIN_SECONDS <= seconds <= MAX_SECONDS:
         raise InputError(f"the recording lasts {seconds:.2f} seconds; {MIN_SECONDS:g} to {MAX_SECONDS:g} are allowed")
-    with torch.inference_mode(), threads(1):
-        mono = torch.from_numpy(np.ascontiguousarray(waveform, np.float32))
-        if sample_rate != JUDGE_RATE:
-            mono = resample(mono, int(sample_rate), JUDGE_RATE)
-        samples = (mono - mono.mean()).numpy()
+    mono = soxr.resample(waveform.astype(np.float32), int(sample_rate), JUDGE_RATE)
+    samples = mono - mono.mean()
     frame = JUDGE_RATE // 100
     count = len(samples) // frame
     loudness = np.sqrt((samples[: count * frame].reshape(count, frame) ** 2).mean(axis=1))
@@ -130,6 +138,14 @@ def spoken_word(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
     return word
 
 
+def fit_length(waveform: np.ndarray, length: int) -> np.ndarray:
+    """A waveform float32 (t,) cut in the middle, or silent evenly on both sides, to (length,): what its judge hears."""
+    missing = length - len(waveform)
+    if missing < 0:
+        return waveform[-missing // 2 :][:length]
+    return np.pad(waveform, (missing // 2, missing - missing // 2))
+
+
 def _stretches(voiced: np.ndarray, bridge: int = 15) -> list[tuple[int, int]]:
     """Stretches (first, last + 1) of voiced frames; pauses of up to `bridge` frames, as within "eight", are bridged."""
     found: list[tuple[int, int]] = []
@@ -141,7 +157,7 @@ def _stretches(voiced: np.ndarray, bridge: int = 15) -> list[tuple[int, int]]:
     return found
 
 
-def _judge(dataset: str) -> Checkpoint:
+def _judge(dataset: str) -> Loaded:
     """The pinned judge of a data set. Raises InputError when none is pinned, or the weights are not the pinned ones."""
     judge = judge_of(dataset)
     if judge is None:
@@ -152,40 +168,44 @@ def _judge(dataset: str) -> Checkpoint:
     return found
 
 
-def _recognition(judge: Checkpoint, inputs: Any) -> Recognition:
-    import torch
-
-    from zoo.runtime import threads
-
-    with torch.inference_mode(), threads(1):
-        probabilities = judge.model(inputs).softmax(dim=1)[0].tolist()
+def _recognition(judge: Loaded, inputs: np.ndarray, operation: str, given: Record) -> Recognition:
+    (logits,) = judge.network.run("classifier", inputs=inputs)
+    probabilities = softmax(logits)[0].tolist()
     labels = [judge.labels[i] if i < len(judge.labels) else str(i) for i in range(len(probabilities))]
     named = dict(zip(labels, probabilities, strict=True))
-    return Recognition(max(named, key=lambda label: named[label]), named, source_of(judge, judge.name))
+    source = source_of(judge, judge.name, operation, {}, parents=(given,))
+    return Recognition(max(named, key=lambda label: named[label]), named, source)
 
 
-def realise(digits: str, *, seed: int = 0, speaker: str = "jackson") -> Iterator[float | Realisation]:
+def realise(
+    digits: str, *, seed: int = 0, speaker: str = "jackson", parents: tuple[Record, ...] = ()
+) -> Iterator[float | Realisation]:
     """Draw and say up to eight decimal digits: yields the share done (0 to 1), at last the Realisation.
 
-    Raises InputError before anything is loaded.
+    `parents` are records of what the digits were read from (`number_given`, or that of a Recognition). Raises
+    InputError before anything is loaded.
     """
     digits = read_number(digits)
-    seed = seed_of(seed)
     names = class_names(PAINTER)
     for digit in digits:
         if digit not in names:
             raise InputError(f"{PAINTER} has not learnt to draw {digit}")
-    sound_steps = speak(VOICE, digits, speaker=speaker, seed=seed)
-    return _realise(digits, [names.index(digit) for digit in digits], seed, sound_steps)
+    return _realise(digits, seed_of(seed), speak(VOICE, digits, speaker=speaker, seed=seed), parents)
 
 
 def _realise(
-    digits: str, classes: list[int], seed: int, sound_steps: Iterator[float | Sound]
+    digits: str, seed: int, sound_steps: Iterator[float | Sound], parents: tuple[Record, ...]
 ) -> Iterator[float | Realisation]:
     yield 0.0
-    picture = draw_classes(PAINTER, classes, len(classes), seed=seed, truncation=0.8, columns=len(classes))
+    picture = draw_number(PAINTER, digits, seed=seed, truncation=0.8)
+    picture = replace(picture, source=_after(parents, picture.source))
     for step in sound_steps:
         if isinstance(step, Sound):
-            yield Realisation(in_english(digits), in_chinese(digits), picture, step)
+            sound = replace(step, source=_after(parents, step.source))
+            yield Realisation(in_english(digits), in_chinese(digits), picture, sound)
         else:
             yield step
+
+
+def _after(parents: tuple[Record, ...], source: Source) -> Source:
+    return replace(source, record=replace(source.record, parents=parents))

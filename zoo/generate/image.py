@@ -6,7 +6,7 @@ import hashlib
 import math
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,16 +16,19 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from zoo.engine import Network
 from zoo.entry import IMAGE_AUTOENCODING, IMAGE_GENERATION
 from zoo.generate import library
 from zoo.generate.drawing import ink_of, like_clothes, like_digits
-from zoo.generate.inputs import InputError, number, one_of, seed_of, whole
+from zoo.generate.inputs import InputError, number, one_of, seed_of, whole, words
 from zoo.generate.library import Source, source_of
-from zoo.generate.sheet import grid
+from zoo.generate.provenance import Record, drawing, webp
+from zoo.generate.sheet import grid, to_bytes
 from zoo.noise import Noise
 
 MAX_COUNT = 100
 """Pictures of one sheet."""
+MIN_TRUNCATION, MAX_TRUNCATION = 0.1, 2.0
 SHEET_WIDTH = 640
 """Pixels, about, of a sheet: every pixel of a picture becomes a square of whole pixels."""
 ENLARGED = 8
@@ -68,7 +71,7 @@ def draw(
     of a seed are the same whatever the count. Raises InputError before anything is loaded.
     """
     count = whole("the number of pictures", count, 1, MAX_COUNT)
-    truncation = number("the truncation", truncation, 0.1, 2.0)
+    truncation = number("the truncation", truncation, MIN_TRUNCATION, MAX_TRUNCATION)
     seed = seed_of(seed)
     library.config_of(model, IMAGE_GENERATION)
     names = class_names(model)
@@ -79,46 +82,78 @@ def draw(
         classes = [i % len(names) for i in range(count)]
         if label is not None:
             classes = [names.index(one_of("the class", label, names))] * count
-    columns = math.ceil(math.sqrt(count))
-    return draw_classes(model, classes, count, seed=seed, truncation=truncation, columns=columns)
+    return draw_classes(
+        model, classes, count, seed=seed, truncation=truncation, columns=math.ceil(math.sqrt(count)),
+        operation="image.draw", parameters={"label": label, "count": count, "truncation": truncation},
+    )  # fmt: skip
+
+
+def draw_number(model: str = "dcgan.mnist", digits: str = "42", *, seed: int = 0, truncation: float = 1.0) -> Pictures:
+    """Draw decimal digits side by side with a model whose classes are digits. `truncation` as for `draw`.
+
+    Raises InputError before anything is loaded, also for a digit that is no class of the model.
+    """
+    truncation = number("the truncation", truncation, MIN_TRUNCATION, MAX_TRUNCATION)
+    seed = seed_of(seed)
+    library.config_of(model, IMAGE_GENERATION)
+    names = class_names(model)
+    digits = words("the digits", digits, longest=MAX_COUNT)
+    if not digits:
+        raise InputError(f"there are no digits to draw; 1 to {MAX_COUNT} are allowed")
+    classes = [names.index(one_of("the class", digit, names)) for digit in digits]
+    return draw_classes(
+        model, classes, len(classes), seed=seed, truncation=truncation, columns=len(classes),
+        operation="image.draw_number", parameters={"digits": digits, "truncation": truncation},
+    )  # fmt: skip
 
 
 def draw_classes(
-    model: str, classes: Sequence[int] | None, count: int, *, seed: int, truncation: float = 1.0, columns: int
+    model: str,
+    classes: Sequence[int] | None,
+    count: int,
+    *,
+    seed: int,
+    truncation: float = 1.0,
+    columns: int,
+    operation: str,
+    parameters: Mapping[str, Any],
 ) -> Pictures:
-    """Draw `count` pictures of these class numbers (None for a model without classes), all checked before."""
+    """Draw `count` pictures of these class numbers (None for a model without classes), all checked before.
+
+    `operation` and its `parameters` are what the pictures' record says.
+    """
     found = library.get(model, IMAGE_GENERATION)
-    latents = Noise(seed).normal_array(count, found.model.latent_dim) * np.float32(truncation)
+    latents = Noise(seed).normal_array(count, found.network.config.latent_dim) * np.float32(truncation)
     labels = None if classes is None else np.asarray(classes, np.int64)
-    images = generate(found.model, latents, labels)
+    images = generate(found.network, latents, labels)
     names = class_names(model)
     return Pictures(
         [_enlarge(image, ENLARGED) for image in images],
         sheet_of(images, columns),
         [""] * count if classes is None else [names[i] for i in classes],
-        source_of(found, model, seed),
+        source_of(found, model, operation, parameters, seed=seed),
     )
 
 
-def generate(model: Any, latents: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-    """latents float32 (n, latent_dim), labels int64 (n,) -> images uint8 (n, h, w), or (n, h, w, 3) in colour.
-
-    The one place where pictures meet torch: an exported graph's session can stand where the model stands.
-    """
-    import torch
-
-    from zoo.generate.sheet import to_bytes
-    from zoo.runtime import threads
-
-    with torch.inference_mode(), threads(1):
-        found = model.generate(torch.from_numpy(latents), None if labels is None else torch.from_numpy(labels))
-        return to_bytes(found)
+def generate(network: Network, latents: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+    """latents float32 (n, latent_dim), labels int64 (n,) -> images uint8 (n, h, w), or (n, h, w, 3) in colour."""
+    given = {"latents": latents} | ({} if labels is None else {"labels": labels})
+    return to_bytes(network.run("generator", **given)[0])
 
 
 def sheet_of(images: np.ndarray, columns: int, *, gap: int = 1) -> Image.Image:
     """images uint8 (n, h, w[, 3]) -> a sheet on black, about 640 pixels wide, each pixel a square."""
     scale = max(1, round(SHEET_WIDTH / (columns * (images.shape[2] + gap))))
     return grid(images, columns, scale=scale, gap=gap, paper=0)
+
+
+def native(found: Pictures) -> Image.Image:
+    """A sheet of one row with every pixel once. Raises InputError for a sheet of several rows."""
+    width, height = (side // ENLARGED for side in found.images[0].size)
+    row = (len(found.images) * (width + 1) - 1, height)  # a pixel between two
+    if found.sheet.width * row[1] != found.sheet.height * row[0]:
+        raise InputError("only a sheet of one row comes at its native size")
+    return found.sheet.resize(row, Image.Resampling.NEAREST)
 
 
 def _enlarge(image: np.ndarray, scale: int) -> Image.Image:
@@ -138,15 +173,14 @@ def interpolate(
     seed = seed_of(seed)
     library.config_of(model, IMAGE_AUTOENCODING)
     found = library.get(model, IMAGE_AUTOENCODING)
-    source = source_of(found, model, seed)
-    ends = Noise(seed).normal_array(waypoints, found.model.latent_dim)
+    source = source_of(found, model, "image.interpolate", {"waypoints": waypoints, "frames": frames}, seed=seed)
+    ends = Noise(seed).normal_array(waypoints, found.network.config.latent_dim)
     at = np.arange(frames) * (waypoints / frames)
     leg, share = at.astype(int), at - at.astype(int)
     latents = spherical(ends[leg], ends[(leg + 1) % waypoints], share)
-    images = generate(found.model, latents)
+    images = generate(found.network, latents)
     stills = np.linspace(0, frames, 8, endpoint=False).round().astype(int)
-    key = hashlib.sha256(repr((found.sha256, seed, waypoints, frames)).encode()).hexdigest()[:16]
-    return _animation(images, f"{key}.webp"), sheet_of(images[stills], len(stills), gap=0), source
+    return _animation(images, source.record), sheet_of(images[stills], len(stills), gap=0), source
 
 
 def spherical(start: np.ndarray, end: np.ndarray, share: np.ndarray) -> np.ndarray:
@@ -163,18 +197,16 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="zoo-animations-")  # removed when the process ends
 
 
-def _animation(images: np.ndarray, name: str) -> Path:
+def _animation(images: np.ndarray, record: Record) -> Path:
     """Write an endless animation; the same one is written once."""
     folder = Path(_folder().name)
-    path = folder / name
+    path = folder / f"{hashlib.sha256(repr(record).encode()).hexdigest()[:16]}.webp"
     with _writing:
         if not path.exists():
             scale = max(1, round(_ANIMATION_SIZE / images.shape[2]))
             size = (images.shape[2] * scale, images.shape[1] * scale)
             stills = [Image.fromarray(image).resize(size, Image.Resampling.NEAREST) for image in images]
-            # Without loss: 48 frames of MNIST take 27 KB; a GIF of the same takes 365 KB, smoothed frames 80 KB and up.
-            options: dict[str, Any] = {"duration": FRAME_MS, "loop": 0, "lossless": True, "method": 2}
-            stills[0].save(path, save_all=True, append_images=stills[1:], **options)
+            path.write_bytes(webp(stills, FRAME_MS, record))
             old = sorted(folder.iterdir(), key=lambda file: file.stat().st_mtime)
             for file in old[:-MAX_ANIMATIONS]:
                 file.unlink()
@@ -184,8 +216,8 @@ def _animation(images: np.ndarray, name: str) -> Path:
 def reconstruct(model: str = "vae.mnist", picture: Image.Image | np.ndarray | None = None) -> Pictures:
     """Show a VAE a drawing, dark on light or light on dark, of any size: what it saw, and what it makes of that.
 
-    The drawing is sized and centred as the model's training pictures were; the code is the posterior's mean. Raises
-    InputError for an empty drawing, before anything is loaded.
+    The drawing is sized and centred as the model's training pictures were. Raises InputError for an empty drawing,
+    before anything is loaded.
     """
     if picture is None:
         raise InputError("there is no drawing; draw something first")
@@ -193,25 +225,32 @@ def reconstruct(model: str = "vae.mnist", picture: Image.Image | np.ndarray | No
     ink = ink_of(picture)
     clothes = library.recipe_of(model).get("dataset") == "fashion_mnist"
     found = library.get(model, IMAGE_AUTOENCODING)
-    config = found.model.config
-    seen = (like_clothes if clothes else like_digits)(ink, config.image_size)
-    images = np.repeat(seen[None, None], config.channels, axis=1).astype(np.float32) * 2 - 1
-    made = generate(found.model, encode(found.model, images))
+    config = found.network.config
+    return redraw(model, (like_clothes if clothes else like_digits)(ink, config.image_size).astype(np.float32))
+
+
+def redraw(model: str, seen: np.ndarray) -> Pictures:
+    """What a VAE makes of a picture such as it has learnt from, grey, float32 (h, w) in [0, 1]: seen and redrawn.
+
+    The code is the posterior's mean. Raises InputError for a picture of another size than the model's.
+    """
+    found = library.get(model, IMAGE_AUTOENCODING)
+    config = found.network.config
+    size = config.image_size
+    if seen.shape != (size, size):
+        height, width = seen.shape
+        raise InputError(f"the drawing has {height} x {width} pixels as seen; {model} sees {size} x {size}")
+    images = np.repeat(seen[None, None], config.channels, axis=1) * 2 - 1
+    made = generate(found.network, encode(found.network, images))
     shown = np.broadcast_to((seen * 255).round().astype(np.uint8)[None, ..., *([None] * (made.ndim - 3))], made.shape)
     both = np.concatenate([shown, made])
-    labels = ["seen", "reconstruction"]
-    return Pictures([_enlarge(i, ENLARGED) for i in both], sheet_of(both, 2), labels, source_of(found, model))
+    source = source_of(found, model, "image.reconstruct", {}, parents=(drawing(seen),))
+    return Pictures([_enlarge(i, ENLARGED) for i in both], sheet_of(both, 2), ["seen", "reconstruction"], source)
 
 
-def encode(model: Any, images: np.ndarray) -> np.ndarray:
+def encode(network: Network, images: np.ndarray) -> np.ndarray:
     """images float32 (n, c, h, w) in [-1, 1] -> the posterior's means, float32 (n, latent_dim)."""
-    import torch
-
-    from zoo.runtime import threads
-
-    with torch.inference_mode(), threads(1):
-        mean: np.ndarray = model.encode(torch.from_numpy(images))[0].numpy()
-    return mean
+    return network.run("encoder", images=images)[0]
 
 
 def latent_grid(model: str = "vae.mnist", *, seed: int = 0, size: int = 12) -> Pictures:
@@ -224,11 +263,12 @@ def latent_grid(model: str = "vae.mnist", *, seed: int = 0, size: int = 12) -> P
     seed = seed_of(seed)
     library.config_of(model, IMAGE_AUTOENCODING)
     found = library.get(model, IMAGE_AUTOENCODING)
-    dimensions = found.model.latent_dim
+    dimensions = found.network.config.latent_dim
     axes, _ = np.linalg.qr(Noise(seed).normal_array(dimensions, min(2, dimensions)).astype(np.float64))
     steps = np.array([NormalDist().inv_cdf((i + 0.5) / size) for i in range(size)])
     y, x = np.meshgrid(steps, steps, indexing="ij")
     points = np.stack([x, y], axis=-1).reshape(-1, 2)[:, : axes.shape[1]] * math.sqrt(dimensions / axes.shape[1])
-    images = generate(found.model, (points @ axes.T).astype(np.float32))
+    images = generate(found.network, (points @ axes.T).astype(np.float32))
     singles = [_enlarge(image, ENLARGED) for image in images]
-    return Pictures(singles, sheet_of(images, size, gap=0), [""] * len(images), source_of(found, model, seed))
+    source = source_of(found, model, "image.latent_grid", {"size": size}, seed=seed)
+    return Pictures(singles, sheet_of(images, size, gap=0), [""] * len(images), source)

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import logging
 import os
+import re
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from zoo import entry, hub, registry
-from zoo.checkpoint import Checkpoint, CheckpointError, load, read_header, read_json
+from zoo.checkpoint import CheckpointError, load, read_header, read_json, sha256_of
 from zoo.config import suggestion
+from zoo.engine import Network
+from zoo.engine.graphs import FILE as GRAPHS
+from zoo.engine.graphs import Graphs, has_graphs
 from zoo.generate.inputs import InputError, quoted, words
+from zoo.generate.provenance import Record
 
 __all__ = [
     "DEFAULTS",
@@ -30,6 +36,7 @@ __all__ = [
     "get",
     "labels_of",
     "licence_of",
+    "names",
     "recipe_of",
     "source_of",
     "table",
@@ -51,20 +58,37 @@ MAX_ADDED = 32
 
 _log = logging.getLogger("zoo.generate")
 _lock = threading.Lock()  # guards the three tables below, and is never held while a checkpoint loads
-_loaded: OrderedDict[Path, tuple[Checkpoint, int]] = OrderedDict()
+_loaded: OrderedDict[Path, tuple[Loaded, int]] = OrderedDict()
 _loading: dict[Path, threading.Lock] = {}
 _added: OrderedDict[str, Path] = OrderedDict()
 
 
 @dataclass(frozen=True)
+class Loaded:
+    """A checkpoint ready to run. `sha256` is that of its weights."""
+
+    folder: Path
+    name: str
+    labels: tuple[str, ...]
+    sha256: str
+    network: Network
+    metrics: dict[str, Any]
+    recipe: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Source:
-    """Where a result came from. `figure` is the headline figure in words, `sha256` that of the weights."""
+    """Where a result came from. `figure` is the headline figure in words, `sha256` that of the weights.
+
+    `record` is what a file that holds the result says of itself (`zoo.generate.provenance`).
+    """
 
     name: str
     sha256: str
     seed: int | None
     figure: str
     licence: str
+    record: Record
 
     def line(self) -> str:
         """One quiet line, such as "dcgan.mnist · seed 7 · judge agreement 98.9 % · Apache-2.0 · weights 1a2b3c4d"."""
@@ -78,9 +102,31 @@ class Source:
         return " · ".join(part for part in parts if part)
 
 
-def source_of(found: Checkpoint, name: str, seed: int | None = None) -> Source:
-    """The source of something that checkpoint `found`, chosen as `name`, made from `seed`."""
-    return Source(name, found.sha256, seed, figure_of(found.metrics), licence_of(found.recipe))
+def source_of(
+    found: Loaded,
+    name: str,
+    operation: str,
+    parameters: Mapping[str, Any],
+    *,
+    seed: int | None = None,
+    parents: tuple[Record, ...] = (),
+) -> Source:
+    """The source of something that checkpoint `found`, chosen as `name`, made by `operation` of zoo.generate.
+
+    `parameters` are what the operation was given besides its model and the seed: with them it can be made again.
+    """
+    licence = licence_of(found.recipe)
+    repo, revision = _release(found.folder)
+    model = "".join(c for c in repo or found.name if c.isprintable())[:200]
+    stated = "".join(c for c in licence if c.isprintable())
+    record = Record(operation, model, revision, found.sha256, seed, parameters, parents, stated)
+    return Source(name, found.sha256, seed, figure_of(found.metrics), licence, record)
+
+
+def _release(folder: Path) -> tuple[str, str]:
+    """Repository and commit of a folder in the Hub client's cache, models--user--repo/snapshots/<commit>; else ""."""
+    found = re.search(r"/models--([^/]+)--([^/]+)/snapshots/([0-9a-f]{40})(?:/|$)", folder.as_posix())
+    return (f"{found[1]}/{found[2]}", found[3]) if found else ("", "")
 
 
 def figure_of(metrics: dict[str, Any]) -> str:
@@ -134,6 +180,11 @@ def _folders() -> dict[str, Path]:
     bundled = {path.parent.name: path.parent for path in sorted(hub.PRETRAINED.glob("*/config.json"))}
     with _lock:
         return bundled | {name: folder for name, folder in _added.items() if name not in bundled}
+
+
+def names() -> list[str]:
+    """Every choice, whatever it does. Reads no file."""
+    return list(_folders())
 
 
 def _configs() -> Iterator[tuple[str, Path, dict[str, Any]]]:
@@ -204,7 +255,7 @@ def _read(name: str, path: Path) -> dict[str, Any]:
         raise InputError(f"{name} cannot be used: its {path.name} is damaged") from error
 
 
-def get(name: str, task: str | None = None) -> Checkpoint:
+def get(name: str, task: str | None = None) -> Loaded:
     """The checkpoint of a choice, for `task` if given; loaded when first asked for, by one thread, then kept.
 
     A bundled name is looked for as `zoo.hub.resolve` does. Raises InputError for a name that is no choice, and for
@@ -227,7 +278,7 @@ def _resolved(name: str) -> Path:
         raise InputError(str(error)) from error
 
 
-def _load(folder: Path, name: str) -> Checkpoint:
+def _load(folder: Path, name: str) -> Loaded:
     with _lock:
         if folder in _loaded:
             _loaded.move_to_end(folder)
@@ -238,10 +289,10 @@ def _load(folder: Path, name: str) -> Checkpoint:
             if folder in _loaded:
                 return _loaded[folder][0]
         try:
-            found = load(folder)
+            found = opened(folder)
         except (CheckpointError, OSError) as error:
             raise InputError(f"{name} cannot be used: {error}") from error
-        size = sum(tensor.numel() * tensor.element_size() for tensor in found.model.state_dict().values())
+        size = 2 * (folder / "model.safetensors").stat().st_size  # stored in half precision
         with _lock:
             _loaded[folder] = (found, size)
             _loading.pop(folder, None)
@@ -250,6 +301,39 @@ def _load(folder: Path, name: str) -> Checkpoint:
             ):
                 _loaded.popitem(last=False)
     return found
+
+
+def opened(folder: Path) -> Loaded:
+    """Open a checkpoint folder: by onnxruntime where it is one of this zoo's own with its graphs, else by torch.
+
+    A graph is a program, if one without loops, files or network; so only those that came with this zoo are run, and a
+    stranger's checkpoint passes the strict gate of `zoo.checkpoint.load`. Raises CheckpointError.
+    """
+    if has_graphs(folder) and _ours(folder):
+        sha256 = sha256_of(folder / "model.safetensors")
+        values = {
+            key: read_json(folder / f"{key}.json") if (folder / f"{key}.json").is_file() else {}
+            for key in ("config", "metrics", "recipe")
+        }
+        config = values["config"]
+        name, labels = f"{config.get('model')}.{config.get('preset')}", tuple(config.get("labels", ()))
+        return Loaded(folder, name, labels, sha256, Graphs(folder, sha256), values["metrics"], values["recipe"])
+    if importlib.util.find_spec("torch") is None:
+        raise CheckpointError(f"{folder.name} comes without graphs of this zoo, so it wants PyTorch: pip install torch")
+    from zoo.engine.modules import Modules
+
+    found = load(folder)
+    return Loaded(
+        found.folder, found.name, found.labels, found.sha256, Modules(found.model), found.metrics, found.recipe
+    )
+
+
+def _ours(folder: Path) -> bool:
+    """Whether a folder's graphs.json is that of a bundled checkpoint: its hashes then pin graphs and weights."""
+    if folder.parent == hub.PRETRAINED:
+        return True
+    stated = (folder / GRAPHS).read_bytes()
+    return any(path.read_bytes() == stated for path in hub.PRETRAINED.glob(f"*/{GRAPHS}"))
 
 
 def add(name_or_repo_or_folder: str) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from zoo.data.tokenizer import UNKNOWN
-from zoo.generate.sampling import choose, next_logits, penalise
+from zoo.engine import Network
+from zoo.generate.sampling import choose, penalise
 from zoo.noise import Noise
 
 MAX_PROMPT_TOKENS = 512
@@ -16,7 +17,7 @@ MAX_PROMPT_TOKENS = 512
 
 
 def continue_text(
-    model: Any,
+    network: Network,
     tokenizer: Any,
     prompt: str,
     *,
@@ -34,19 +35,19 @@ def continue_text(
     """
     written = list(tokenizer.encode(prompt).ids)[-MAX_PROMPT_TOKENS:] or [tokenizer.encode("\n").ids[0]]
     unknown = tokenizer.token_to_id(UNKNOWN)
-    noise = Noise(seed)
-    length = model.context_length
-    ids, state = written[-length:], model.start(1)
+    uniforms = Noise(seed).uniform_array(count)
+    length = network.config.context_length
+    ids, state = written[-length:], network.start(1)
     cached = 0
-    for _ in range(count):
+    for i in range(count):
         if cached + len(ids) > length:
-            ids, state, cached = written[-(length // 2) :], model.start(1), 0
-        last, state = next_logits(model, np.array([ids]), state)
+            ids, state, cached = written[-(length // 2) :], network.start(1), 0
+        last, state = network.step(np.array([ids]), state)
         cached += len(ids)
         if unknown is not None:
             last[:, unknown] = -np.inf
         last = penalise(last, [np.array(sorted(set(written[-length:])))], repetition_penalty)
-        token = int(choose(last, noise.uniform_array(1), temperature=temperature, top_k=top_k, top_p=top_p)[0])
+        token = int(choose(last, uniforms[i : i + 1], temperature=temperature, top_k=top_k, top_p=top_p)[0])
         written.append(token)
         ids = [token]
         yield tokenizer.decode([token])

@@ -2,24 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-
-
-def next_logits(model: Any, ids: np.ndarray, state: list[Any]) -> tuple[np.ndarray, list[Any]]:
-    """ids int64 (n, t) after the cached `state` -> logits of what follows, float32 (n, vocabulary), and the new state.
-
-    The one place where text meets torch: an exported graph's session can stand where the model stands. A step is too
-    small to share: two threads that wait for each other on a busy machine were thirty times as slow as one.
-    """
-    import torch
-
-    from zoo.runtime import threads
-
-    with torch.inference_mode(), threads(1):
-        logits, state = model.step(torch.from_numpy(ids).to(state[0].device), state)
-        return logits[:, -1].float().cpu().numpy(), state
 
 
 def penalise(logits: np.ndarray, seen: list[np.ndarray], penalty: float) -> np.ndarray:

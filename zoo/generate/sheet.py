@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from zoo import registry
+from zoo.engine.modules import Modules
 from zoo.entry import AUDIO_GENERATION, IMAGE_GENERATION, TEXT_GENERATION
 from zoo.noise import Noise
 
@@ -27,9 +28,9 @@ def grid(images: np.ndarray, columns: int, *, scale: int = 1, gap: int = 2, pape
     return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
 
 
-def to_bytes(images: Any) -> np.ndarray:
-    """images float tensor (n, c, h, w) in [-1, 1] -> uint8 (n, h, w) for one channel, else (n, h, w, c)."""
-    array = ((images.float().clamp(-1, 1) + 1) * 127.5).round().byte().cpu().numpy()
+def to_bytes(images: np.ndarray) -> np.ndarray:
+    """images float32 (n, c, h, w) in [-1, 1] -> uint8 (n, h, w) for one channel, else (n, h, w, c)."""
+    array = ((images.clip(-1, 1) + 1) * 127.5).round().astype(np.uint8)
     return array[:, 0] if array.shape[1] == 1 else array.transpose(0, 2, 3, 1)
 
 
@@ -108,18 +109,18 @@ def _pictures(model: Any, each: int) -> Image.Image:
     rows = model.num_classes or 10
     labels = torch.arange(rows, device=device).repeat_interleave(each) if model.num_classes else None
     latents = Noise(0, device=str(device)).normal(rows * each, model.latent_dim)
-    return grid(to_bytes(model.generate(latents, labels)), each)
+    return grid(to_bytes(model.generate(latents, labels).float().cpu().numpy()), each)
 
 
 def _text(model: Any, tokenizer: Any, labels: tuple[str, ...]) -> str:
     from zoo.generate.verse import write_poems
 
     if labels:  # the forms of verse
-        poems = write_poems(model, tokenizer, labels)
+        poems = write_poems(Modules(model), tokenizer, labels)
         return "\n\n".join(f"{form}\n" + "\n".join(poem) for form, poem in zip(labels, poems, strict=True)) + "\n"
     from zoo.generate.prose import continue_text
 
-    return "".join(continue_text(model, tokenizer, "\n", count=400, temperature=0.8)) + "\n"
+    return "".join(continue_text(Modules(model), tokenizer, "\n", count=400, temperature=0.8)) + "\n"
 
 
 def _sound(model: Any, count: int) -> np.ndarray:
@@ -127,6 +128,6 @@ def _sound(model: Any, count: int) -> np.ndarray:
     from zoo.generate.digits import say_batch
 
     digits = np.arange(count)
-    clips = say_batch(model, digits, digits % model.config.num_speakers, seed=0, temperature=1.0)
+    clips = say_batch(Modules(model), digits, digits % model.config.num_speakers, seed=0, temperature=1.0)
     pause = np.zeros(model.sample_rate // 5, np.float32)
     return np.concatenate([part for clip in clips for part in (clip, pause)])

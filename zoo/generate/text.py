@@ -5,16 +5,15 @@ from __future__ import annotations
 import time
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.checkpoint import Checkpoint
 from zoo.entry import TEXT_GENERATION
 from zoo.generate import library
 from zoo.generate.inputs import InputError, number, one_of, quoted, seed_of, whole, words
-from zoo.generate.library import Source, source_of
+from zoo.generate.library import Loaded, Source, source_of
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -25,6 +24,7 @@ FORMS = tuple(LINES)
 MAX_PROMPT = 2000
 """Characters of a prompt."""
 MAX_NEW_TOKENS = 1000
+MAX_TEMPERATURE, MAX_TOP_K, MAX_PENALTY = 2.0, 100_000, 2.0
 MAX_TITLE, MAX_AUTHOR = 20, 5
 """Characters of a poem's title and of its author's name."""
 PAUSE = 0.05
@@ -40,13 +40,17 @@ _TYPOGRAPHY = str.maketrans(
 
 @dataclass(frozen=True)
 class Writing:
-    """A text as far as it is written. `tokens` counts new ones, `seconds` runs from the first; `done` when it ends."""
+    """A text as far as it is written. `tokens` counts new ones, `seconds` runs from the first; `done` when it ends.
+
+    `prompt` is the beginning of `text` that was given, as the model read it.
+    """
 
     text: str
     tokens: int
     seconds: float
     done: bool
     source: Source
+    prompt: str = ""
 
 
 def write(
@@ -70,7 +74,7 @@ def write(
     prompt = words("the prompt", prompt, longest=MAX_PROMPT)
     count = whole("the length", max_new_tokens, 1, MAX_NEW_TOKENS)
     options = _sampling(temperature, top_k, top_p)
-    penalty = number("the repetition penalty", repetition_penalty, 1.0, 2.0)
+    penalty = number("the repetition penalty", repetition_penalty, 1.0, MAX_PENALTY)
     seed = seed_of(seed)
     if is_verse(model):
         raise InputError(f"{model} writes poems by form; use it under Poem, or as compose()")
@@ -121,14 +125,16 @@ def is_verse(model: str) -> bool:
 
 def _sampling(temperature: object, top_k: object, top_p: object) -> dict[str, Any]:
     found = {
-        "temperature": number("the temperature", temperature, 0.0, 2.0),
-        "top_k": whole("top-k", top_k, 0, 100_000),
+        "temperature": number("the temperature", temperature, 0.0, MAX_TEMPERATURE),
+        "top_k": whole("top-k", top_k, 0, MAX_TOP_K),
         "top_p": number("top-p", top_p, 0.0, 1.0),
     }
     if found["top_p"] == 0.0:
         raise InputError("top-p is 0; allowed are numbers above 0, up to 1")
     if 0.0 < found["temperature"] < 0.01:
-        raise InputError(f"the temperature is {temperature}; allowed are 0, or numbers from 0.01 to 2")
+        raise InputError(
+            f"the temperature is {temperature}; allowed are 0, or numbers from 0.01 to {MAX_TEMPERATURE:g}"
+        )
     return found
 
 
@@ -139,37 +145,49 @@ def _tokenizer_of(folder: Path, sha256: str) -> Tokenizer:
     return tokenizer.load(folder)
 
 
-def tokenizer_of(found: Checkpoint) -> Tokenizer:
+def tokenizer_of(found: Loaded) -> Tokenizer:
     """The checkpoint's tokenizer. Raises InputError when it is missing, damaged or of another size than the model."""
     try:
         tokenizer = _tokenizer_of(found.folder, found.sha256)
     except ValueError as error:
         raise InputError(f"{found.name} cannot be used: {error}") from error
-    size, wanted = tokenizer.get_vocab_size(), found.model.vocab_size
+    size, wanted = tokenizer.get_vocab_size(), found.network.config.vocab_size
     if size != wanted:
         raise InputError(f"{found.name} cannot be used: its tokenizer has {size:,} tokens, its model {wanted:,}")
     return tokenizer
 
 
+def count_tokens(model: str, text: str) -> int:
+    """How many tokens `text` is to a text checkpoint. Raises InputError."""
+    return len(tokenizer_of(library.get(model, TEXT_GENERATION)).encode(text).ids)
+
+
 def _write(
-    found: Checkpoint, name: str, prompt: str, count: int, options: dict[str, Any], penalty: float, seed: int
+    found: Loaded, name: str, prompt: str, count: int, options: dict[str, Any], penalty: float, seed: int
 ) -> Iterator[Writing]:
     from zoo.generate.prose import continue_text
 
-    tokenizer, source = tokenizer_of(found), source_of(found, name, seed)
+    parameters = {"prompt": prompt, "max_new_tokens": count, **options, "repetition_penalty": penalty}
+    tokenizer, source = tokenizer_of(found), source_of(found, name, "text.write", parameters, seed=seed)
     prompt = _readable(tokenizer, prompt, name)
     begun = shown = time.monotonic()
     text, tokens = prompt, 0
     for piece in continue_text(
-        found.model, tokenizer, prompt, count=count, repetition_penalty=penalty, seed=seed, **options
+        found.network, tokenizer, prompt, count=count, repetition_penalty=penalty, seed=seed, **options
     ):
         text, tokens, now = text + piece, tokens + 1, time.monotonic()
         if now - begun > DEADLINE:
             break
         if now - shown >= PAUSE or tokens == 1:
             shown = now
-            yield Writing(text, tokens, now - begun, False, source)
-    yield Writing(text, tokens, time.monotonic() - begun, True, source)
+            yield Writing(text, tokens, now - begun, False, _so_far(source, tokens), prompt)
+    yield Writing(text, tokens, time.monotonic() - begun, True, _so_far(source, tokens), prompt)
+
+
+def _so_far(source: Source, tokens: int) -> Source:
+    """The source of a text that ends after `tokens`: asked for so many, the same beginning is written again."""
+    parameters = {**source.record.parameters, "max_new_tokens": tokens}
+    return replace(source, record=replace(source.record, parameters=parameters))
 
 
 def _readable(tokenizer: Tokenizer, prompt: str, name: str) -> str:
@@ -205,11 +223,12 @@ def _alphabet(known: dict[str, int]) -> str:
 
 
 def _compose(
-    found: Checkpoint, name: str, form: str, title: str, author: str, acrostic: str, options: dict[str, Any], seed: int
+    found: Loaded, name: str, form: str, title: str, author: str, acrostic: str, options: dict[str, Any], seed: int
 ) -> Iterator[Writing]:
     from zoo.generate.verse import compose_poems, unwritable
 
-    tokenizer, source = tokenizer_of(found), source_of(found, name, seed)
+    parameters = {"form": form, "title": title, "author": author, "acrostic": acrostic, **options}
+    tokenizer, source = tokenizer_of(found), source_of(found, name, "text.compose", parameters, seed=seed)
     if form not in found.labels or tokenizer.token_to_id(form) is None:
         raise InputError(f"{name} has not learnt {form}; it knows {', '.join(found.labels)}")
     if unknown := unwritable(tokenizer, acrostic):
@@ -218,13 +237,13 @@ def _compose(
         if given and all(tokenizer.token_to_id(c) is None for c in given):
             raise InputError(f"{name} knows no character of the {what} {quoted(given)}; write it in Chinese")
     count, length = LINES[form]
-    needed, seen = 5 + len(title) + len(author) + count * (length + 1), found.model.context_length
+    needed, seen = 5 + len(title) + len(author) + count * (length + 1), found.network.config.context_length
     if needed > seen:
         raise InputError(f"{name} sees {seen} characters at once; {form} with this title needs {needed}")
     begun = shown = time.monotonic()
     tokens, text = 0, ""
     for poems in compose_poems(
-        found.model, tokenizer, [form], title=title, author=author, acrostic=acrostic, seed=seed, **options
+        found.network, tokenizer, [form], title=title, author=author, acrostic=acrostic, seed=seed, **options
     ):
         text, now = _couplets(poems[0], form), time.monotonic()
         tokens = sum(map(len, poems[0]))

@@ -13,7 +13,8 @@ import numpy as np
 
 from zoo.data.text import COMMA, FORMS, SPECIAL, STOP, poem_prefix
 from zoo.data.tokenizer import UNKNOWN
-from zoo.generate.sampling import choose, next_logits, penalise
+from zoo.engine import Network
+from zoo.generate.sampling import choose, penalise
 from zoo.noise import Noise
 
 
@@ -46,7 +47,7 @@ def unwritable(tokenizer: Any, acrostic: str) -> list[str]:
 
 
 def compose_poems(
-    model: Any,
+    network: Network,
     tokenizer: Any,
     forms: Sequence[str],
     *,
@@ -71,13 +72,13 @@ def compose_poems(
         raise ValueError(f"the acrostic has {len(acrostic)} characters; this form has {min(c for c, _ in sizes)} lines")
     characters = np.where(allowed_characters(tokenizer), 0.0, -np.inf).astype(np.float32)
     comma, stop = tokenizer.token_to_id(COMMA), tokenizer.token_to_id(STOP)
-    state = model.start(len(forms))
+    state = network.start(len(forms))
     ids = np.array([poem_prefix(tokenizer, form, author, title) for form in forms])
     uniforms = Noise(seed).uniform_array(len(forms), max(count * (length + 1) for count, length in sizes))
     written: list[list[str]] = [[""] for _ in forms]
     used: list[list[int]] = [[] for _ in forms]
     for position in range(uniforms.shape[1]):
-        last, state = next_logits(model, ids, state)
+        last, state = network.step(ids, state)
         last = penalise(last, [np.array(u, int) for u in used], repetition_penalty) + characters
         drawn = choose(last, uniforms[:, position], temperature=temperature, top_k=top_k, top_p=top_p)
         for i, (count, length) in enumerate(sizes):
@@ -98,8 +99,14 @@ def compose_poems(
 
 
 def write_poems(
-    model: Any, tokenizer: Any, forms: Sequence[str], *, seed: int = 0, temperature: float = 0.9, top_p: float = 0.95
+    network: Network,
+    tokenizer: Any,
+    forms: Sequence[str],
+    *,
+    seed: int = 0,
+    temperature: float = 0.9,
+    top_p: float = 0.95,
 ) -> list[list[str]]:
     """Write a poem for each of `forms`, side by side, to its end -> for each its lines, without punctuation."""
-    *_, poems = compose_poems(model, tokenizer, forms, seed=seed, temperature=temperature, top_p=top_p)
+    *_, poems = compose_poems(network, tokenizer, forms, seed=seed, temperature=temperature, top_p=top_p)
     return poems

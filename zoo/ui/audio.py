@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
-import numpy as np
 
 from zoo.entry import AUDIO_GENERATION
 from zoo.generate import audio as generate
 from zoo.generate import library
+from zoo.ui import files
+from zoo.ui.api_schema import Speech, bounds
 from zoo.ui.controls import (
     PROGRESS,
+    alone,
     examples,
     intro,
     model_picker,
@@ -24,7 +26,7 @@ from zoo.ui.controls import (
     source_line,
     wire,
 )
-from zoo.ui.guard import GuardedBlocks, compute, integral, one_at_a_time
+from zoo.ui.guard import compute, integral, one_at_a_time
 from zoo.ui.strings import say, text
 
 SPEAKER = "jackson"
@@ -49,12 +51,8 @@ def speak_digits(
             progress(step, desc=say("sampling"))
             yield (gr.skip(),) * 3
         else:
-            yield playable(step), step.spectrogram, step.source.line()
-
-
-def playable(sound: generate.Sound) -> tuple[int, np.ndarray]:
-    """(sample rate, int16 samples): gradio would stretch floats to full scale, and quiet sounds are quiet."""
-    return sound.sample_rate, np.round(np.clip(sound.waveform, -1, 1) * 32767).astype(np.int16)
+            picture = files.picture(step.spectrogram, step.source.record, "spectrogram")
+            yield files.sound(step), picture, step.source.line()
 
 
 def player(elem_id: str, *, autoplay: bool = False) -> gr.Audio:
@@ -87,7 +85,8 @@ def _speak() -> None:
             )
             chips = examples("speak", NUMBERS)
             speaker = speaker_picker(str(model.value), "speak_speaker")
-            temperature = gr.Slider(0.1, 1.5, 1, step=0.05, label=text("temperature"), elem_id="speak_temperature")
+            lowest, _ = bounds(Speech, "temperature")
+            temperature = gr.Slider(lowest, 1.5, 1, step=0.05, label=text("temperature"), elem_id="speak_temperature")
             seed, dice = seed_and_dice("speak")
             run, stop = run_and_stop("speak", "speak")
         with gr.Column(elem_classes="zoo-results"):
@@ -102,11 +101,14 @@ def _speak() -> None:
     )  # fmt: skip
 
 
+def fill(page: gr.Blocks) -> None:
+    """Put the tab's content into the page that is open."""
+    if library.choices(AUDIO_GENERATION):
+        _speak()
+    else:
+        intro("no_model")
+
+
 def build() -> gr.Blocks:
-    """The tab, on its own or to be rendered in a `gr.Tab`."""
-    with GuardedBlocks() as tab:
-        if library.choices(AUDIO_GENERATION):
-            _speak()
-        else:
-            intro("no_model")
-    return tab
+    """The tab on its own."""
+    return alone(fill)

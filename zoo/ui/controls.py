@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 import gradio as gr
 
 from zoo.generate import library
+from zoo.ui.guard import GuardedBlocks
 from zoo.ui.strings import text
 
 PROGRESS = gr.Progress()
@@ -20,6 +21,13 @@ LIGHT: dict[str, Any] = {"concurrency_id": "light", "concurrency_limit": 4, "sho
 REVEAL = """() => { if (window.innerWidth < 820)
   document.querySelector(%r)?.scrollIntoView({behavior: "smooth", block: "start"}); }"""
 """JavaScript: on a small screen, where results stand below, scroll to the selector that is filled in."""
+
+
+def alone(fill: Callable[[gr.Blocks], None]) -> gr.Blocks:
+    """A page of a tab's content; the app fills one page with all of them, for each page of gradio's is a server."""
+    with GuardedBlocks() as page:
+        fill(page)
+    return page
 
 
 _pickers: WeakKeyDictionary[gr.Dropdown, Callable[[], list[str]]] = WeakKeyDictionary()

@@ -13,9 +13,21 @@ from zoo.entry import AUDIO_CLASSIFICATION, AUDIO_GENERATION, IMAGE_CLASSIFICATI
 from zoo.generate import crossmodal as generate
 from zoo.generate import library
 from zoo.generate.library import InputError
-from zoo.ui.audio import playable, player, speaker_picker
-from zoo.ui.controls import PROGRESS, examples, intro, result_picture, run_and_stop, seed_and_dice, source_line, wire
-from zoo.ui.guard import GuardedBlocks, compute, integral, one_at_a_time
+from zoo.generate.provenance import Record
+from zoo.ui import files
+from zoo.ui.audio import player, speaker_picker
+from zoo.ui.controls import (
+    PROGRESS,
+    alone,
+    examples,
+    intro,
+    result_picture,
+    run_and_stop,
+    seed_and_dice,
+    source_line,
+    wire,
+)
+from zoo.ui.guard import compute, integral, one_at_a_time
 from zoo.ui.image import TAKE, drawn, pad, take_brush
 from zoo.ui.strings import say, text
 
@@ -34,7 +46,7 @@ def from_text(number: str, speaker: str, seed: int, progress: gr.Progress = PROG
         seed: whole number from 0; the same seed gives the same picture and sound
     """
     digits = generate.read_number(number)
-    yield from _realise(digits, None, speaker, seed, progress)
+    yield from _realise(digits, None, generate.number_given(number), speaker, seed, progress)
 
 
 @one_at_a_time
@@ -47,7 +59,7 @@ def from_drawing(picture: str, speaker: str, seed: int, progress: gr.Progress = 
         seed: whole number from 0; the same seed gives the same picture and sound
     """
     (seen,) = compute(generate.recognise_drawing, drawn(picture))
-    yield from _realise(seen.digits, seen, speaker, seed, progress)
+    yield from _realise(seen.digits, seen, seen.source.record, speaker, seed, progress)
 
 
 @one_at_a_time
@@ -63,15 +75,20 @@ def from_speech(recording: str, speaker: str, seed: int, progress: gr.Progress =
         raise InputError(say("nothing_heard"))
     waveform, sample_rate = read_audio(recording)
     (heard,) = compute(generate.recognise_speech, waveform, sample_rate)
-    yield from _realise(heard.digits, heard, speaker, seed, progress)
+    yield from _realise(heard.digits, heard, heard.source.record, speaker, seed, progress)
 
 
 def _realise(
-    digits: str, recognised: generate.Recognition | None, speaker: str, seed: int, progress: gr.Progress
+    digits: str,
+    recognised: generate.Recognition | None,
+    given: Record,
+    speaker: str,
+    seed: int,
+    progress: gr.Progress,
 ) -> Iterator[Forms]:
     if recognised:
         yield recognised.probabilities, gr.skip(), gr.skip(), gr.skip(), recognised.source.line()
-    for step in compute(generate.realise, digits, seed=integral(seed), speaker=speaker):
+    for step in compute(generate.realise, digits, seed=integral(seed), speaker=speaker, parents=(given,)):
         if isinstance(step, float):
             progress(step, desc=say("sampling"))
             yield (gr.skip(),) * 5
@@ -83,7 +100,8 @@ def _realise(
             judged, judge = together([reading.probabilities for reading in readings]), readings[0].source
         lines = (source.line() for source in (judge, step.picture.source, step.sound.source))
         said = f"{step.words} · {step.characters}"
-        yield judged, said, step.picture.sheet, playable(step.sound), "\n".join(lines)
+        picture = files.picture(step.picture.sheet, step.picture.source.record)
+        yield judged, said, picture, files.sound(step.sound), "\n".join(lines)
 
 
 def together(readings: list[dict[str, float]], keep: int = 4) -> dict[str, float]:
@@ -148,12 +166,15 @@ def _inputs() -> None:
     )  # fmt: skip
 
 
-def build() -> gr.Blocks:
-    """The tab, on its own or to be rendered in a `gr.Tab`."""
+def fill(page: gr.Blocks) -> None:
+    """Put the tab's content into the page that is open."""
     needed = (IMAGE_CLASSIFICATION, AUDIO_CLASSIFICATION, IMAGE_GENERATION, AUDIO_GENERATION)
-    with GuardedBlocks() as tab:
-        if all(library.choices(task) for task in needed):
-            _inputs()
-        else:
-            intro("no_model")
-    return tab
+    if all(library.choices(task) for task in needed):
+        _inputs()
+    else:
+        intro("no_model")
+
+
+def build() -> gr.Blocks:
+    """The tab on its own."""
+    return alone(fill)

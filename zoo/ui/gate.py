@@ -16,6 +16,8 @@ from typing import Any
 
 from gradio.route_utils import FnIndexInferError
 
+from zoo.ui.api_replies import Code, problem
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -34,6 +36,9 @@ _CLOSED = re.compile(
     r"|run-history|runs|monitoring|profiling|svelte/|login|logout|token|app_id|pwa_icon)"
 )
 _UPLOADS = ("/gradio_api/upload", "/gradio_api/component_server")
+_API = "/v1/"
+"""Where refusals have OpenAI's shape."""
+_CODES: dict[int, Code] = {413: "request_too_large", 429: "rate_limit_exceeded", 404: "not_found"}
 _RANGE = re.compile(rb"^bytes=(\d{1,15}-\d{0,15}|-\d{1,15})$")
 _HEADERS = {
     "content-security-policy": "; ".join((
@@ -91,6 +96,11 @@ addEventListener("click", (event) => {
 })();</script>"""
 
 
+def posts_per_second() -> float:
+    """Posts a second that a client may go on making."""
+    return float(os.environ.get("ZOO_POSTS_PER_SECOND") or PER_SECOND)
+
+
 class TooLarge(Exception):
     """More bytes came than were allowed or announced."""
 
@@ -101,7 +111,7 @@ class Gate:
     def __init__(self, app: App) -> None:
         self.app = app
         self.behind_proxy = bool(os.environ.get("ZOO_TRUST_PROXY") or os.environ.get("SPACE_ID"))
-        self.per_second = float(os.environ.get("ZOO_POSTS_PER_SECOND") or PER_SECOND)
+        self.per_second = posts_per_second()
         self.buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -110,18 +120,18 @@ class Gate:
             return await self.app(scope, receive, send)
         path, headers = scope["path"], dict(scope["headers"])
         if not path.isprintable():
-            return await _refuse(send, 400, "An address has no control characters.")
+            return await _refuse(send, 400, "An address has no control characters.", path)
         if _CLOSED.match(path):
-            return await _refuse(send, 404, "There is nothing here.")
+            return await _refuse(send, 404, "There is nothing here.", path)
         if b"range" in headers and not _RANGE.match(headers[b"range"]):
             scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"range"]
         limit = MAX_UPLOAD if path.startswith(_UPLOADS) else MAX_JSON
         if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
             if not self._admits(self._client(scope, headers)):
-                return await _refuse(send, 429, "Too many requests. Please wait a few seconds.")
+                return await _refuse(send, 429, "Too many requests. Please wait a few seconds.", path)
             announced = headers.get(b"content-length", b"0")
             if not announced.isdigit() or int(announced) > limit:
-                return await _refuse(send, 413, f"At most {limit // 1024:,} KB can be sent here.")
+                return await _refuse(send, 413, f"At most {limit // 1024:,} KB can be sent here.", path)
         if scope["method"] == "GET" and path == "/":
             send = _with_script(send)
         started = False
@@ -161,7 +171,7 @@ class Gate:
         if started:
             await send({"type": "http.response.body", "body": b""})
         else:
-            await _refuse(answer, status, words)
+            await _refuse(answer, status, words, path)
 
     def _client(self, scope: Scope, headers: dict[bytes, bytes]) -> str:
         forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1") if self.behind_proxy else ""
@@ -177,10 +187,15 @@ class Gate:
         return left >= 1
 
 
-async def _refuse(send: Send, status: int, words: str) -> None:
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
+async def _refuse(send: Send, status: int, words: str, path: str) -> None:
+    kind, body = b"text/plain; charset=utf-8", words.encode()
+    if path.startswith(_API):
+        kind, body = b"application/json", problem(status, words, _CODES.get(status, "invalid_value"))
+    headers = [(b"content-type", kind), (b"cache-control", b"no-store")]
+    if status == 429:
+        headers.append((b"retry-after", b"5"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": words.encode()})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _with_script(send: Send) -> Send:
@@ -197,6 +212,9 @@ def _with_script(send: Send) -> Send:
         if message.get("more_body"):
             return
         page = bytes(body).replace(b"<head>", b"<head>" + _SCRIPT.encode(), 1)
+        # under a sub-path, what begins with a slash is somebody else's; a page without an icon asks for /favicon.ico
+        page = page.replace(b'href="/manifest.json"', b'href="manifest.json"')
+        page = page.replace(b"</head>", b'<link rel="icon" href="favicon.ico"></head>', 1)
         # gradio's page names pictures on other hosts for link previews
         page = re.sub(rb'<meta\s+(?:property|name)="[^"]*"\s+content="https?://[^"]*"\s*/>', b"", page)
         headers = [(n, v) for n, v in start["headers"] if n.lower() != b"content-length"]

@@ -16,7 +16,7 @@ import secrets
 import threading
 import time
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from typing import Any, ParamSpec, TypeVar
 
@@ -37,9 +37,15 @@ MAX_WAIT = 60.0
 """Seconds a request waits for the machine before it is told to come back."""
 MAX_RUN = 120.0
 """Seconds a request may hold the machine."""
+MAX_QUEUE = 32
+"""Requests that may wait at once; the next one is told to come back."""
 
 _log = logging.getLogger("zoo.ui")
 _turn = threading.Semaphore(1)
+
+
+class Busy(InputError):
+    """The machine was taken for too long, by others or by this request."""
 
 
 def clean(text: str) -> str:
@@ -78,14 +84,28 @@ def integral(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-@gpu
 def compute(function: Callable[..., Any], *arguments: Any, **options: Any) -> Iterator[Any]:
     """Run a function of `zoo.generate` where the compute is; yield what it yields, or its one result."""
-    result = function(*arguments, **options)
-    if isinstance(result, Iterator):
-        yield from result
-    else:
-        yield result
+    with closing(_computed(function, arguments, options)) as results:
+        for result in results:
+            if isinstance(result, InputError):
+                raise result
+            yield result
+
+
+@gpu
+def _computed(
+    function: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any]
+) -> Generator[Any, None, None]:
+    """The same, but a refusal is handed over as a value: what is raised in a process of ZeroGPU loses its words."""
+    try:
+        result = function(*arguments, **options)
+        if isinstance(result, Iterator):
+            yield from result
+        else:
+            yield result
+    except InputError as error:
+        yield error
 
 
 def one_at_a_time(handler: Callable[P, Iterator[R]]) -> Callable[P, Iterator[R]]:
@@ -100,7 +120,7 @@ def one_at_a_time(handler: Callable[P, Iterator[R]]) -> Callable[P, Iterator[R]]
         begun = time.monotonic()
         while not _turn.acquire(timeout=0.2):
             if time.monotonic() - begun > MAX_WAIT:
-                raise InputError(say("busy"))
+                raise Busy(say("busy"))
             yield gr.skip()
         begun = time.monotonic()
         try:
@@ -108,11 +128,18 @@ def one_at_a_time(handler: Callable[P, Iterator[R]]) -> Callable[P, Iterator[R]]
                 for result in results:
                     yield result
                     if time.monotonic() - begun > MAX_RUN:
-                        raise InputError(say("too_slow", seconds=round(MAX_RUN)))
+                        raise Busy(say("too_slow", seconds=round(MAX_RUN)))
         finally:
             _turn.release()
 
     return serve
+
+
+def report(error: BaseException) -> str:
+    """Write an unforeseen error to the log, and return the words for the visitor, with its number there."""
+    incident = secrets.token_hex(4)
+    _log.error("incident %s", incident, exc_info=error)
+    return say("incident", number=incident)
 
 
 class GuardedBlocks(gr.Blocks):
@@ -152,9 +179,7 @@ class GuardedBlocks(gr.Blocks):
         except gr.Error as error:
             raise _error(say("error_input"), str(error.message)) from error
         except BaseException as error:  # noqa: BLE001, the single guard
-            incident = secrets.token_hex(4)
-            _log.error("incident %s", incident, exc_info=error)
-            raise _error(say("error_inside"), say("incident", number=incident)) from None
+            raise _error(say("error_inside"), report(error)) from None
         output["data"] = _cleaned(output["data"])
         return output
 

@@ -12,8 +12,10 @@ from zoo.entry import IMAGE_AUTOENCODING, IMAGE_GENERATION
 from zoo.generate import image as generate
 from zoo.generate import library
 from zoo.generate.library import InputError
-from zoo.ui.controls import intro, model_picker, result_picture, run_and_stop, seed_and_dice, source_line, wire
-from zoo.ui.guard import GuardedBlocks, compute, integral, one_at_a_time
+from zoo.ui import files
+from zoo.ui.api_schema import ImageRequest, bounds
+from zoo.ui.controls import alone, intro, model_picker, result_picture, run_and_stop, seed_and_dice, source_line, wire
+from zoo.ui.guard import compute, integral, one_at_a_time
 from zoo.ui.strings import chinese, english, say, text
 
 ALL = "all"
@@ -28,14 +30,14 @@ def draw_images(model: str, label: str, side: int, seed: int, truncation: float)
         label: a class of that model, or "all" for its classes in turn
         side: pictures a side of the sheet, 1 to 10
         seed: whole number from 0; the same seed gives the same pictures
-        truncation: scale of the noise, above 0 to 2; below 1 is more typical and less varied
+        truncation: scale of the noise, 0.1 to 2; below 1 is more typical and less varied
     """
     side = integral(side)
     if type(side) is not int or not 1 <= side <= 10:
         raise InputError(say("not_side", given=side))
     chosen = None if label == ALL else label
     for pictures in compute(generate.draw, model, chosen, count=side**2, seed=integral(seed), truncation=truncation):
-        yield pictures.sheet, pictures.source.line()
+        yield files.picture(pictures.sheet, pictures.source.record), pictures.source.line()
 
 
 @one_at_a_time
@@ -51,7 +53,8 @@ def interpolate_images(model: str, seed: int, waypoints: int, frames: int) -> It
     for animation, strip, source in compute(
         generate.interpolate, model, seed=integral(seed), waypoints=integral(waypoints), frames=integral(frames)
     ):
-        yield str(animation), strip, source.line()
+        record = source.record
+        yield files.animation(animation, record), files.picture(strip, record, "strip"), source.line()
 
 
 @one_at_a_time
@@ -64,7 +67,7 @@ def latent_map(model: str, seed: int, size: int) -> Iterator[tuple[Any, str]]:
         size: pictures a side, 2 to 20
     """
     for pictures in compute(generate.latent_grid, model, seed=integral(seed), size=integral(size)):
-        yield pictures.sheet, pictures.source.line()
+        yield files.picture(pictures.sheet, pictures.source.record), pictures.source.line()
 
 
 @one_at_a_time
@@ -76,7 +79,7 @@ def redraw_drawing(model: str, picture: str) -> Iterator[tuple[Any, str]]:
         picture: a drawing, dark on white (PNG, JPEG or WEBP, at most 4 megapixels)
     """
     for pictures in compute(generate.reconstruct, model, drawn(picture)):
-        yield pictures.sheet, pictures.source.line()
+        yield files.picture(pictures.sheet, pictures.source.record), pictures.source.line()
 
 
 def drawn(path: str | None) -> Any:
@@ -145,8 +148,7 @@ def _draw(tab: gr.Blocks) -> None:
             run, stop = run_and_stop("draw", "draw")
             with gr.Accordion(text("advanced"), open=False, elem_classes="zoo-advanced"):
                 truncation = gr.Slider(
-                    0.1,
-                    2,
+                    *bounds(ImageRequest, "truncation"),
                     0.8,
                     step=0.05,
                     label=text("truncation"),
@@ -217,19 +219,22 @@ def _redraw() -> None:
     )  # fmt: skip
 
 
-def build() -> gr.Blocks:
-    """The tab, on its own or to be rendered in a `gr.Tab`."""
+def fill(page: gr.Blocks) -> None:
+    """Put the tab's content into the page that is open."""
     drawers, autoencoders = library.choices(IMAGE_GENERATION), library.choices(IMAGE_AUTOENCODING)
-    with GuardedBlocks() as tab:
-        with gr.Tabs(elem_classes="zoo-kinds"):
-            if drawers:
-                with gr.Tab(text("image_generate"), elem_id="tab_draw"):
-                    _draw(tab)
-            if autoencoders:
-                for name, build_kind in (("morph", _morph), ("map", _map), ("redraw", _redraw)):
-                    with gr.Tab(text(f"image_{name}"), elem_id=f"tab_{name}") as kind:
-                        build_kind()
-                take_brush(kind, "redraw_pad")
-        if not drawers and not autoencoders:
-            intro("no_model")
-    return tab
+    with gr.Tabs(elem_classes="zoo-kinds"):
+        if drawers:
+            with gr.Tab(text("image_generate"), elem_id="tab_draw"):
+                _draw(page)
+        if autoencoders:
+            for name, build_kind in (("morph", _morph), ("map", _map), ("redraw", _redraw)):
+                with gr.Tab(text(f"image_{name}"), elem_id=f"tab_{name}") as kind:
+                    build_kind()
+            take_brush(kind, "redraw_pad")
+    if not drawers and not autoencoders:
+        intro("no_model")
+
+
+def build() -> gr.Blocks:
+    """The tab on its own."""
+    return alone(fill)

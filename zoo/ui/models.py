@@ -9,8 +9,8 @@ from typing import Any
 import gradio as gr
 
 from zoo.generate import library
-from zoo.ui.controls import describe, intro, live_picker, offer_new_models
-from zoo.ui.guard import GuardedBlocks
+from zoo.ui import replay
+from zoo.ui.controls import alone, describe, intro, live_picker, offer_new_models
 from zoo.ui.strings import english, say, text
 
 WIDTHS = (196, 222, 256, 98, 50, 112, 230)
@@ -78,10 +78,23 @@ def _table() -> dict[str, Any]:
     return {"headers": [say(f"col_{name}") for name in COLUMNS], "data": list_models()}
 
 
+def fill(page: gr.Blocks) -> None:
+    """Put the tab's content into the page that is open."""
+    with gr.Tabs(elem_classes="zoo-kinds"):
+        with gr.Tab(text("catalogue"), elem_id="tab_catalogue"):
+            _catalogue(page)
+        with gr.Tab(text("replay"), elem_id="tab_replay"):
+            replay.page()
+
+
 def build() -> gr.Blocks:
-    """The tab, on its own or to be rendered in a `gr.Tab`."""
+    """The tab on its own."""
+    return alone(fill)
+
+
+def _catalogue(tab: gr.Blocks) -> None:
     rows = library.table()
-    with GuardedBlocks() as tab, gr.Column(elem_classes="zoo-page"):
+    with gr.Column(elem_classes="zoo-page"):
         intro("models_intro")
         table = gr.Dataframe(
             [_row(row) for row in rows], headers=[english(f"col_{name}") for name in COLUMNS], datatype="str",
@@ -113,4 +126,3 @@ def build() -> gr.Blocks:
         load.click(add_model, api_name="add_model", **added)
         source.submit(add_model, api_visibility="private", **added)
         gr.api(list_models, api_name="list_models")
-    return tab

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
+import re
 import signal
 import sys
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
 
-from zoo.ui import audio, crossmodal, image, models, text, training
+from zoo.config import suggestion
+from zoo.ui import api, audio, crossmodal, image, models, text, training
 from zoo.ui.controls import refresh_pickers
 from zoo.ui.gate import Gate
-from zoo.ui.guard import GuardedBlocks
+from zoo.ui.guard import MAX_QUEUE, GuardedBlocks
 from zoo.ui.look import STYLE, theme
 from zoo.ui.strings import TRANSLATIONS
 from zoo.ui.strings import text as label
@@ -26,19 +30,29 @@ TABS = {
     "text": text, "image": image, "audio": audio, "crossmodal": crossmodal, "training": training, "models": models,
 }  # fmt: skip
 
+MCP_WANTED = "ZOO_MCP wants the package mcp, version 1: pip install 'mcp>=1.21,<2'"
+
 _log = logging.getLogger("zoo.ui")
 
 
-def build() -> gr.Blocks:
-    """The whole app. Nothing is loaded but names and cards; torch comes with the first generation."""
+def build(tabs: Sequence[str] = tuple(TABS)) -> gr.Blocks:
+    """The app with the given tabs, in that order. Nothing is loaded but names and cards.
+
+    Raises ValueError for a name that is no tab, for a tab named twice, and for none at all.
+    """
+    for name in tabs:
+        if name not in TABS:
+            raise ValueError(f"no tab is named {name!r}{suggestion(str(name), TABS)}")
+    if not tabs or len(set(tabs)) != len(tabs):
+        raise ValueError(f"tabs is {tuple(tabs)!r}; name one or more of {', '.join(TABS)}, each once")
     with GuardedBlocks(title="Model Zoo", delete_cache=(600, 3600), analytics_enabled=False) as demo:
         gr.HTML(label("header"), elem_id="header", padding=False)
         with gr.Tabs(elem_classes="zoo-tabs"):
-            for name, module in TABS.items():
+            for name in tabs:
                 with gr.Tab(label(f"tab_{name}"), elem_id=f"tab_{name}") as tab:
-                    module.build()
+                    TABS[name].fill(demo)
                 refresh_pickers(tab)
-    demo.queue(max_size=32, api_open=False, default_concurrency_limit=1, status_update_rate=5)
+    demo.queue(max_size=MAX_QUEUE, api_open=False, default_concurrency_limit=1, status_update_rate=5)
     _outlive_lost_sessions(demo)
     return demo
 
@@ -57,27 +71,53 @@ def _outlive_lost_sessions(demo: gr.Blocks) -> None:
     queue.send_message = send_message
 
 
-def serve(demo: gr.Blocks, *, port: int | None = None) -> str:
+def serve(demo: gr.Blocks, *, host: str | None = None, port: int | None = None, root_path: str | None = None) -> str:
     """Start serving in the background and return the address.
 
-    The port is `port`, else the environment's PORT or GRADIO_SERVER_PORT, else the first free one from 7860.
+    The port is `port`, else the environment's PORT or GRADIO_SERVER_PORT, else the first free one from 7860; the
+    address to listen on is `host`, else GRADIO_SERVER_NAME, else this machine alone. Behind a proxy, `root_path` (else
+    GRADIO_ROOT_PATH) is the path, or the whole address, under which visitors see the page. Raises ValueError for a
+    port or a root path that cannot be one, OSError when the port is taken.
     """
     given = os.environ.get("PORT") or os.environ.get("GRADIO_SERVER_PORT")
+    if port is None and given:
+        if not given.isascii() or not given.isdigit():
+            raise ValueError(f"the environment's PORT or GRADIO_SERVER_PORT is {given[:40]!r}, which is no port")
+        port = int(given)
+    if port is not None and not 0 < port < 65536:
+        raise ValueError(f"the port is {port}; allowed are 1 to 65535")
+    root = (os.environ.get("GRADIO_ROOT_PATH", "") if root_path is None else root_path).rstrip("/")
+    if root and not re.fullmatch(r"(https?://[^/\s]+)?(/[^/\s]+)*", root):
+        raise ValueError(f"the root path is {root[:80]!r}; allowed are a path such as /zoo, or https://example.org/zoo")
     _, address, _ = demo.launch(
-        server_port=port or (int(given) if given else None), prevent_thread_lock=True, quiet=True, show_error=False,
+        server_name=host, server_port=port, root_path=root, prevent_thread_lock=True, quiet=True, show_error=False,
         max_file_size="10mb", state_session_capacity=100, enable_monitoring=False, ssr_mode=False, run_history=False,
         share=False, footer_links=["api"], theme=theme(), css_paths=STYLE, i18n=TRANSLATIONS,
-        app_kwargs={"middleware": [Middleware(Gate)]},
+        app_kwargs={"middleware": [Middleware(Gate)], "routes": api.routes(), "openapi_url": None},
+        mcp_server=_speaks_mcp(),
     )  # fmt: skip
+    if demo.mcp_error:
+        _log.error("no MCP server is offered: %s. %s", demo.mcp_error, MCP_WANTED)
     return str(address)
 
 
-def launch(demo: gr.Blocks) -> None:
-    """Serve until SIGTERM or Ctrl-C; then stop accepting, give those in flight a few seconds, and exit with 0."""
+def _speaks_mcp() -> bool:
+    """Whether ZOO_MCP asks for an MCP server and the package for it is there; without it the page is served alone."""
+    if os.environ.get("ZOO_MCP", "").lower() not in ("1", "true", "yes", "on"):
+        return False
+    if importlib.util.find_spec("mcp") is None:
+        _log.error("no MCP server is offered. %s", MCP_WANTED)
+        return False
+    return True
+
+
+def launch(demo: gr.Blocks, *, host: str | None = None, port: int | None = None, root_path: str | None = None) -> None:
+    """Serve (see `serve`) until SIGTERM or Ctrl-C; then stop accepting, give those in flight a few seconds, and exit
+    with 0."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    address = serve(demo)
+    address = serve(demo, host=host, port=port, root_path=root_path)
     print(f"The zoo is open at {address}", flush=True)
     threading.Thread(target=_watch, args=(address, stop), name="watchdog", daemon=True).start()
     stop.wait()

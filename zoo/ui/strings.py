@@ -185,6 +185,36 @@ _STRINGS: dict[str, tuple[str, str]] = {
     "doctor_dimension": ("{name}, by dimension", "{name}，按维度"),
     "doctor_unreadable": ("The doctor cannot read this run: {why}", "读不懂这次训练：{why}"),
     "doctor_odd": ("a value is of a kind that it does not expect", "有一个值的类型不对"),
+    # replay
+    "catalogue": ("Catalogue", "目录"),
+    "replay": ("Replay", "复现"),
+    "replay_intro": (
+        "Drop a picture, a sound or a text that was made here. The file says how, and it is made again.",
+        "放入一个在这里做出的图、声音或文字。文件里写着它的来历，照此再做一遍。",
+    ),
+    "replay_file": ("PNG, WAV, WEBP or TXT", "PNG、WAV、WEBP 或 TXT"),
+    "replay_run": ("Make it again", "再做一遍"),
+    "replay_report": ("What the file says, and what came of it", "文件所述与复现的结果"),
+    "replay_data": ("The same as data", "同样内容的数据"),
+    "replay_empty": ("What the file says of itself will stand here.", "文件对自己的说明会出现在这里。"),
+    "replay_nothing": ("There is no file yet. Drop one first.", "还没有文件，先放一个进来吧。"),
+    "replay_running": ("Being made again …", "正在再做一遍……"),
+    "replay_identical": ("The same, byte for byte.", "完全相同，逐字节一致。"),
+    "replay_same": ("The same result.", "结果相同。"),
+    "replay_unlike": ("Not the same.", "不相同。"),
+    "replay_impossible": ("It cannot be made again here.", "在这里无法再做一遍。"),
+    "replay_says": ("What the file says", "文件所述"),
+    "replay_mark": ("Made by a machine", "由人工智能生成"),
+    "replay_version": ("Model Zoo {version}", "模型园 {version}"),
+    "replay_operation": ("Operation", "操作"),
+    "replay_parameters": ("Parameters", "参数"),
+    "replay_weights": ("Weights", "权重"),
+    "replay_revision": ("Revision", "版本"),
+    "replay_sha256": ("sha256", "sha256"),
+    "replay_step": ("Step {number}", "第 {number} 步"),
+    "replay_before": ("In the file", "文件里的"),
+    "replay_after": ("Made again", "再做的"),
+    "save_text": ("Save as TXT", "存为 TXT"),
     # models
     "models_intro": (
         "What is in the zoo. Every figure was measured, and `python -m zoo verify --all` measures it again.",
@@ -220,6 +250,64 @@ _STRINGS: dict[str, tuple[str, str]] = {
     "too_slow": ("This took longer than {seconds} seconds and was stopped.", "已超过 {seconds} 秒，停止了。"),
     "speed": ("{tokens} tokens · {rate} tokens/s", "{tokens} 个词元 · 每秒 {rate} 个"),
     "bad_value": ("One of the values cannot be used here.", "有一个值在这里不能用。"),
+    # the documentation of /v1
+    "api_title": ("API", "接口"),
+    "api_intro": (
+        "The models of this zoo for other programs, in the shapes of OpenAI's API: its clients work as they are. "
+        "Requests wait in one queue with the page's visitors.",
+        "供其他程序使用的接口，格式与 OpenAI 的 API 相同，它的客户端可直接使用。请求与网页访客同排一队。",
+    ),
+    "api_key_open": ("No key is asked here.", "这里不需要密钥。"),
+    "api_key_closed": (
+        "This server wants a key: Authorization: Bearer YOUR_KEY.",
+        "这台服务器需要密钥：Authorization: Bearer 你的密钥。",
+    ),
+    "api_key": ("Key", "密钥"),
+    "api_description": ("The same for machines", "机器可读的版本"),
+    "api_list_models": (
+        "List the checkpoints that are installed, where each is asked, and its classes, voices or forms.",
+        "列出已安装的模型：在哪里调用，有哪些类别、说话人或体式。",
+    ),
+    "api_get_model": ("Describe one checkpoint.", "查看一个模型。"),
+    "api_complete": (
+        "Write a text, or a Chinese poem by its form, at once or as a stream of server-sent events that ends in "
+        "data: [DONE].",
+        "续写文字，或按体式作诗；一次返回，或以 server-sent events 流式返回，以 data: [DONE] 结束。",
+    ),
+    "api_draw": (
+        "Draw pictures of a class, or of the digits of a number. Each PNG says in itself how it was made.",
+        "画一个类别，或一个数的各位数字。每个 PNG 都自带生成记录。",
+    ),
+    "api_speak": (
+        "Say a number, digit by digit. The reply is the sound itself; a WAV says in itself how it was made.",
+        "逐位读出一个数，直接返回声音。WAV 自带生成记录。",
+    ),
+    "api_parameter": ("Parameter", "参数"),
+    "api_takes": ("Takes", "取值"),
+    "api_default": ("Default", "默认"),
+    "api_meaning": ("Meaning", "含义"),
+    "api_required": ("required", "必填"),
+    "api_reply": ("Reply", "返回"),
+    "api_try": ("Try it", "试一试"),
+    "api_send": ("Send", "发送"),
+    "api_errors": ("Refusals", "出错时"),
+    "api_errors_intro": (
+        'Each is {"error": {"message", "type", "param", "code"}}; the message says what is allowed.',
+        '格式都是 {"error": {"message", "type", "param", "code"}}，message 说明允许什么。',
+    ),
+    "api_400": ("A value, a parameter or the JSON cannot be used.", "某个取值、参数或 JSON 不能用。"),
+    "api_401": ("The key is missing or wrong.", "没有密钥，或密钥不对。"),
+    "api_404": ("There is no such checkpoint or address.", "没有这个模型或地址。"),
+    "api_413": ("The request is too large.", "请求太大。"),
+    "api_429": ("Too many requests at once.", "请求太频繁。"),
+    "api_503": ("Too many are waiting, or it took too long. Try again later.", "排队的太多，或用时过长，请稍后再试。"),
+    "api_limits": ("Limits", "限制"),
+    "api_limits_line": (
+        "{kb} KB a request; {burst} requests at once, then {rate} a second; {queue} may wait, for at most {wait} "
+        "seconds; one is served at a time, for at most {run} seconds.",
+        "每个请求至多 {kb} KB；一次可连发 {burst} 个，之后每秒 {rate} 个；至多 {queue} 个排队，最长等 {wait} 秒；"
+        "一次服务一个，最长 {run} 秒。",
+    ),
     # columns of the table of models
     "col_name": ("Model", "模型"),
     "col_task": ("Task", "任务"),

@@ -10,8 +10,20 @@ import gradio as gr
 from zoo.entry import TEXT_GENERATION
 from zoo.generate import library
 from zoo.generate import text as generate
-from zoo.ui.controls import examples, intro, model_picker, picker_of, run_and_stop, seed_and_dice, source_line, wire
-from zoo.ui.guard import GuardedBlocks, compute, integral, one_at_a_time
+from zoo.ui import files
+from zoo.ui.api_schema import Completion, bounds
+from zoo.ui.controls import (
+    alone,
+    examples,
+    intro,
+    model_picker,
+    picker_of,
+    run_and_stop,
+    seed_and_dice,
+    source_line,
+    wire,
+)
+from zoo.ui.guard import compute, integral, one_at_a_time
 from zoo.ui.strings import say, text
 
 PROMPTS = ("ROMEO:", "To be, or not to be", "KING RICHARD III:\nNow", "First Witch:")
@@ -28,8 +40,8 @@ def write_text(
     top_p: float,
     repetition_penalty: float,
     seed: int,
-) -> Iterator[tuple[str, str]]:
-    """Continue a beginning with a language model; the text so far is streamed.
+) -> Iterator[tuple[str, str, str | None]]:
+    """Continue a beginning with a language model; returns the text so far, streamed, and the same as a TXT file.
 
     Parameters:
         model: name of a text checkpoint, as the Models tab lists it
@@ -45,7 +57,7 @@ def write_text(
         generate.write, model, prompt, max_new_tokens=integral(length), temperature=temperature,
         top_k=integral(top_k), top_p=top_p, repetition_penalty=repetition_penalty, seed=integral(seed),
     ):  # fmt: skip
-        yield writing.text, _line(writing)
+        yield writing.text, _line(writing), files.text(writing)
 
 
 @one_at_a_time
@@ -59,8 +71,8 @@ def compose_poem(
     top_k: int,
     top_p: float,
     seed: int,
-) -> Iterator[tuple[str, str]]:
-    """Compose a classical Chinese poem in a fixed form; the poem so far is streamed.
+) -> Iterator[tuple[str, str, str | None]]:
+    """Compose a classical Chinese poem in a fixed form; returns the poem so far, streamed, and at last a TXT file.
 
     Parameters:
         model: name of a poem checkpoint, as the Models tab lists it
@@ -77,7 +89,7 @@ def compose_poem(
         generate.compose, model, form, title=title, author=author, acrostic=acrostic, temperature=temperature,
         top_k=integral(top_k), top_p=top_p, seed=integral(seed),
     ):  # fmt: skip
-        yield writing.text, _line(writing)
+        yield writing.text, _line(writing), files.text(writing) if writing.done else None
 
 
 def _line(writing: generate.Writing) -> str:
@@ -95,10 +107,11 @@ def _continue() -> None:
                 elem_id="write_prompt",
             )  # fmt: skip
             chips = examples("write", [p.replace("\n", " ") for p in PROMPTS])
-            length = gr.Slider(1, 1000, 300, step=1, label=text("length"), elem_id="write_length")
+            length = gr.Slider(
+                *bounds(Completion, "max_tokens"), 300, step=1, label=text("length"), elem_id="write_length"
+            )
             temperature = gr.Slider(
-                0,
-                2,
+                *bounds(Completion, "temperature"),
                 0.6,
                 step=0.05,
                 label=text("temperature"),
@@ -110,7 +123,8 @@ def _continue() -> None:
             with gr.Accordion(text("advanced"), open=False, elem_classes="zoo-advanced"):
                 top_k = gr.Slider(0, 100, 0, step=1, label=text("top_k"), elem_id="write_top_k")
                 top_p = gr.Slider(0.05, 1, 0.95, step=0.01, label=text("top_p"), elem_id="write_top_p")
-                penalty = gr.Slider(1, 2, 1, step=0.05, label=text("repetition_penalty"), elem_id="write_penalty")
+                ends = bounds(Completion, "repetition_penalty")
+                penalty = gr.Slider(*ends, 1, step=0.05, label=text("repetition_penalty"), elem_id="write_penalty")
         with gr.Column(elem_classes="zoo-results"):
             written = gr.Textbox(
                 label=text("text_result"), show_label=False, lines=18, max_lines=18, interactive=False,
@@ -118,8 +132,9 @@ def _continue() -> None:
                 elem_classes="zoo-result zoo-prose",
             )  # fmt: skip
             source = source_line("write")
+            save = files.save_button("write")
     wire(
-        write_text, [model, prompt, length, temperature, top_k, top_p, penalty, seed], [written, source],
+        write_text, [model, prompt, length, temperature, top_k, top_p, penalty, seed], [written, source, save],
         api_name="write_text", run=run, stop=stop, dice=(seed, dice),
         fills=[(chip, prompt, json.dumps(p)) for chip, p in zip(chips, PROMPTS, strict=True)],
     )  # fmt: skip
@@ -142,7 +157,8 @@ def _poem() -> None:
                 author = gr.Textbox(
                     "", label=text("author"), placeholder=text("author_placeholder"), elem_id="poem_author"
                 )
-                temperature = gr.Slider(0, 2, 0.6, step=0.05, label=text("temperature"), elem_id="poem_temperature")
+                ends = bounds(Completion, "temperature")
+                temperature = gr.Slider(*ends, 0.6, step=0.05, label=text("temperature"), elem_id="poem_temperature")
                 top_k = gr.Slider(0, 100, 0, step=1, label=text("top_k"), elem_id="poem_top_k")
                 top_p = gr.Slider(0.05, 1, 0.9, step=0.01, label=text("top_p"), elem_id="poem_top_p")
         with gr.Column(elem_classes="zoo-results"):
@@ -151,24 +167,28 @@ def _poem() -> None:
                 placeholder=text("poem_empty"), elem_id="poem_result", elem_classes="zoo-result zoo-poem",
             )  # fmt: skip
             source = source_line("poem")
+            save = files.save_button("poem")
     wire(
-        compose_poem, [model, form, title, acrostic, author, temperature, top_k, top_p, seed], [poem, source],
+        compose_poem, [model, form, title, acrostic, author, temperature, top_k, top_p, seed], [poem, source, save],
         api_name="compose_poem", run=run, stop=stop, dice=(seed, dice), enter=[title, acrostic, author],
         fills=[(chip, acrostic, json.dumps(a)) for chip, a in zip(chips, ACROSTICS, strict=True)],
     )  # fmt: skip
 
 
-def build() -> gr.Blocks:
-    """The tab, on its own or to be rendered in a `gr.Tab`."""
+def fill(page: gr.Blocks) -> None:
+    """Put the tab's content into the page that is open."""
     names = library.choices(TEXT_GENERATION)
-    with GuardedBlocks() as tab:
-        with gr.Tabs(elem_classes="zoo-kinds"):
-            if any(not generate.is_verse(name) for name in names):
-                with gr.Tab(text("continue"), elem_id="tab_write"):
-                    _continue()
-            if any(generate.is_verse(name) for name in names):
-                with gr.Tab(text("poem"), elem_id="tab_poem"):
-                    _poem()
-        if not names:
-            intro("no_model")
-    return tab
+    with gr.Tabs(elem_classes="zoo-kinds"):
+        if any(not generate.is_verse(name) for name in names):
+            with gr.Tab(text("continue"), elem_id="tab_write"):
+                _continue()
+        if any(generate.is_verse(name) for name in names):
+            with gr.Tab(text("poem"), elem_id="tab_poem"):
+                _poem()
+    if not names:
+        intro("no_model")
+
+
+def build() -> gr.Blocks:
+    """The tab on its own."""
+    return alone(fill)

@@ -12,8 +12,8 @@ from zoo.generate import library
 from zoo.generate import timeline as generate
 from zoo.ui import diagnosis
 from zoo.ui.audio import player
-from zoo.ui.controls import LIGHT, describe, intro, live_picker, result_picture, source_line
-from zoo.ui.guard import GuardedBlocks, integral
+from zoo.ui.controls import LIGHT, alone, describe, intro, live_picker, result_picture, source_line
+from zoo.ui.guard import integral
 from zoo.ui.strings import figure, say, text
 
 LOSSES = ("loss", "discriminator_loss", "reconstruction", "kl")
@@ -136,15 +136,19 @@ def _course(tab: gr.Blocks) -> None:
     clock.tick(None, [moment, film], [moment, clock], js=_TICK)
 
 
-def build() -> gr.Blocks:
-    """The tab, on its own or to be rendered in a `gr.Tab`."""
+def fill(page: gr.Blocks) -> None:
+    """Put the tab's content into the page that is open."""
     gr.set_static_paths(generate.folder())  # a page may stay open for longer than gradio keeps a result
-    with GuardedBlocks() as tab, gr.Tabs(elem_classes="zoo-kinds"):
+    with gr.Tabs(elem_classes="zoo-kinds"):
         with gr.Tab(text("course"), elem_id="tab_course"):
             if generate.choices():
-                _course(tab)
+                _course(page)
             else:
                 intro("no_timeline")
         with gr.Tab(text("doctor"), elem_id="tab_doctor"):
             diagnosis.page()
-    return tab
+
+
+def build() -> gr.Blocks:
+    """The tab on its own."""
+    return alone(fill)

@@ -119,10 +119,10 @@ class MelResNet(nn.Module):
         return pictures.masked_fill(masked.view(shape), pictures.detach().mean())
 
     def parts(self) -> tuple[Part, ...]:
-        """The network on spectrograms; the spectrogram itself is a fixed transform outside the graph."""
-        picture = torch.zeros(2, 1, self.config.num_mels, self.config.frames)
+        """One graph: waveforms, cut or padded to `frames` hops, to logits."""
+        waveforms = torch.zeros(2, self.config.frames * self.config.hop_length)
         axes = {"inputs": {0: "batch"}, "logits": {0: "batch"}}
-        return (Part("classifier", self.network, {"inputs": picture}, ("logits",), axes),)
+        return (Part("classifier", self, {"inputs": waveforms}, ("logits",), axes),)
 
 
 ENTRY = Entry(

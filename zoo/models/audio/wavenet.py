@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from zoo.config import bounded, check
 from zoo.entry import AUDIO_GENERATION, Entry, Part
+from zoo.nn.method import Method
 from zoo.noise import Noise
 
 
@@ -128,18 +129,44 @@ class WaveNet(nn.Module):
 
     def condition(self, batch: Mapping[str, Tensor]) -> Tensor:
         """digit, speaker int64 (n,), duration float32 seconds (n,), frames int (0-d) -> (n, frames, condition_dim)."""
-        frames = int(batch["frames"])
-        duration = batch["duration"][:, None]
-        elapsed = torch.arange(frames, device=duration.device) * (self.config.frame_size / self.sample_rate)
-        elapsed = elapsed.expand(len(duration), frames)
+        elapsed = torch.arange(int(batch["frames"]), device=batch["duration"].device)
+        elapsed = elapsed * (self.config.frame_size / self.sample_rate)
+        return self.frames(batch["digit"], batch["speaker"], batch["duration"], elapsed)
+
+    def frames(self, digit: Tensor, speaker: Tensor, duration: Tensor, elapsed: Tensor) -> Tensor:
+        """As `condition`, for frames that begin at `elapsed` seconds, float32 (frames,)."""
+        n, frames, duration = len(digit), len(elapsed), duration[:, None]
+        elapsed = elapsed.expand(n, frames)
         remaining = (duration - elapsed).clamp_min(0.0)
         octave = 2.0 ** torch.arange(TIME_FREQUENCIES, device=duration.device)
         seconds = torch.stack([elapsed, remaining], dim=2)[..., None] * (2 * math.pi / 0.04 / octave)
         share = (elapsed / duration).clamp_max(1.0)[:, :, None, None] * (math.pi * octave)
         angles = torch.cat([seconds, share], dim=2)  # (n, frames, 3, frequencies)
         times = torch.cat([angles.sin().flatten(2), angles.cos().flatten(2)], dim=2)
-        who = torch.cat([self.digit(batch["digit"]), self.speaker(batch["speaker"])], dim=1)
+        who = torch.cat([self.digit(digit), self.speaker(speaker)], dim=1)
         return self.frame(torch.cat([who[:, None].expand(-1, frames, -1), times], dim=2))
+
+    def duration(self, digit: Tensor, speaker: Tensor, normals: Tensor) -> Tensor:
+        """Seconds that words take, log-normal as in the training clips: digit, speaker, normals (n,) -> (n,)."""
+        mean, deviation = self.durations[digit, speaker].unbind(1)
+        return (mean + 0.5 * deviation * normals).exp()
+
+    def step(self, code: Tensor, condition: Tensor, *histories: Tensor) -> tuple[Tensor, ...]:
+        """One sample: the one before (n,), its frame's condition (n, condition_dim) and what each layer remembers,
+        (n, dilation, channels) -> logits (n, levels) and the new memories (Le Paine et al., 2016).
+        """
+        x = self.embed(code)
+        total, kept = torch.zeros((), device=x.device), []
+        for layer, history in zip(self.layers, histories, strict=True):
+            assert isinstance(layer, Layer)
+            gates = layer.taps(torch.cat([history[:, 0], x], dim=1)) + layer.condition(condition)
+            filters, gate = gates.chunk(2, dim=1)
+            residual, skip = layer.out(filters.tanh() * gate.sigmoid()).split(
+                (self.config.channels, self.config.skip_channels), 1
+            )
+            kept.append(torch.cat([history[:, 1:], x[:, None]], dim=1))
+            x, total = x + residual, total + skip
+        return self.head(total / math.sqrt(len(self.layers))), *kept
 
     def forward(self, codes: Tensor, condition: Tensor) -> Tensor:
         """codes int64 (n, t) and condition (n, t / frame_size, condition_dim) -> logits (n, t, levels).
@@ -175,16 +202,31 @@ class WaveNet(nn.Module):
         return nats * counted, counted
 
     def parts(self) -> tuple[Part, ...]:
-        """The conditioning network and the stack over whole clips."""
-        size = self.config.frame_size
-        codes = torch.zeros(1, 2 * size, dtype=torch.int64)
-        condition = torch.zeros(1, 2, self.config.condition_dim)
-        axes = {
-            "codes": {0: "batch", 1: "time"},
-            "condition": {0: "batch", 1: "frames"},
-            "logits": {0: "batch", 1: "time"},
-        }
-        return (Part("stack", self, {"codes": codes, "condition": condition}, ("logits",), axes),)
+        """How long words last, what each frame is conditioned on, and one step of the stack with its memory."""
+        config = self.config
+        who = {"digit": torch.zeros(2, dtype=torch.int64), "speaker": torch.zeros(2, dtype=torch.int64)}
+        elapsed = torch.arange(3) * (config.frame_size / config.sample_rate)
+        history = [torch.zeros(2, dilation, config.channels) for dilation in config.dilations]
+        before = {f"history_{i}": memory for i, memory in enumerate(history)}
+        after = tuple(f"new_{name}" for name in before)
+        batch = {0: "batch"}
+        framed = dict.fromkeys(("digit", "speaker", "seconds"), batch) | {"elapsed": {0: "frames"}}
+        return (
+            Part(
+                "duration", Method(self, "duration"), {**who, "normals": torch.zeros(2)}, ("seconds",),
+                dict.fromkeys((*who, "normals", "seconds"), batch),
+            ),
+            Part(
+                "condition", Method(self, "frames"), {**who, "seconds": torch.ones(2), "elapsed": elapsed},
+                ("condition",), {**framed, "condition": {0: "batch", 1: "frames"}},
+            ),
+            Part(
+                "step", Method(self, "step"),
+                {"code": who["digit"], "condition": torch.zeros(2, config.condition_dim), **before}, ("logits", *after),
+                dict.fromkeys(("code", "condition", "logits", *before, *after), batch),
+                dict(zip(before, after, strict=True)),
+            ),
+        )  # fmt: skip
 
 
 ENTRY = Entry(

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from zoo.config import bounded, check
 from zoo.entry import IMAGE_AUTOENCODING, IMAGE_GENERATION, Entry, Part
 from zoo.losses import gaussian_kl
+from zoo.nn.method import Method
 from zoo.noise import Noise
 
 PIXEL_LEVELS = 256
@@ -177,13 +178,25 @@ class VAE(nn.Module):
         return likelihood + log_ratio, gaussian_kl(mean, log_variance)
 
     def parts(self) -> tuple[Part, ...]:
-        """Encoder and decoder."""
+        """Encoder, and the decoder as a generator of pictures."""
         size = self.config.image_size
         image, code = torch.zeros(2, self.config.channels, size, size), torch.zeros(2, self.latent_dim)
-        batch = {0: "batch"}
+        batch, moments = {0: "batch"}, ("mean", "log_variance")
         return (
-            Part("encoder", self.encoder, {"images": image}, ("moments",), {"images": batch, "moments": batch}),
-            Part("decoder", self.decoder, {"latents": code}, ("logits",), {"latents": batch, "logits": batch}),
+            Part(
+                "encoder",
+                Method(self, "encode"),
+                {"images": image},
+                moments,
+                dict.fromkeys(("images", *moments), batch),
+            ),
+            Part(
+                "generator",
+                Method(self, "generate"),
+                {"latents": code},
+                ("images",),
+                {"latents": batch, "images": batch},
+            ),
         )
 
 

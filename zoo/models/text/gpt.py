@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo.config import bounded, check
-from zoo.entry import TEXT_GENERATION, Entry, Part
-from zoo.losses import IGNORED
+from zoo.entry import IGNORED, TEXT_GENERATION, Entry, Part
+from zoo.nn.method import Method
 from zoo.noise import Noise
 
 
@@ -156,11 +156,43 @@ class GPT(nn.Module):
         loss = F.cross_entropy(logits.float().flatten(0, 1), batch["targets"].flatten(), ignore_index=IGNORED)
         return {"loss": loss, "items": (batch["targets"] != IGNORED).sum()}
 
+    def decode(self, ids: Tensor, position: Tensor, *caches: Tensor) -> tuple[Tensor, ...]:
+        """As `step`, with a cache of fixed size: what follows the last of ids int64 (n, t).
+
+        `position` int64 () tokens are cached already; `caches` are keys and values of each block in turn, (n, heads,
+        context_length, d / heads), of which only those count. Returns logits (n, vocab_size) and the filled caches.
+        """
+        config = self.config
+        n, t, d = ids.shape[0], ids.shape[1], config.embedding_dim
+        at = position + torch.arange(t, device=ids.device)
+        seen = torch.arange(self.context_length, device=ids.device) <= at[:, None]  # (t, context_length)
+        x = self.tokens(ids) + self.positions(at)
+        grown: list[Tensor] = []
+        for i, block in enumerate(self.blocks):
+            assert isinstance(block, Block)
+            qkv = block.attention.qkv(block.norm1(x)).view(n, t, 3, config.num_heads, d // config.num_heads)
+            query, key, value = qkv.permute(2, 0, 3, 1, 4)
+            keys, values = caches[2 * i].index_copy(2, at, key), caches[2 * i + 1].index_copy(2, at, value)
+            mixed = F.scaled_dot_product_attention(query, keys, values, attn_mask=seen)
+            x = x + block.attention.proj(mixed.transpose(1, 2).reshape(n, t, d))
+            x = x + block.proj(F.gelu(block.fc(block.norm2(x)), approximate="tanh"))
+            grown += [keys, values]
+        return F.linear(self.norm(x[:, -1]), self.tokens.weight), *grown
+
     def parts(self) -> tuple[Part, ...]:
-        """One graph: a few tokens to logits."""
-        ids = torch.zeros(1, 4, dtype=torch.int64)
-        axes = {0: "batch", 1: "time"}
-        return (Part("decoder", self, {"ids": ids}, ("logits",), {"ids": axes, "logits": axes}),)
+        """One graph: tokens after a cache to the logits of the next one."""
+        config = self.config
+        shape = (2, config.num_heads, config.context_length, config.embedding_dim // config.num_heads)
+        caches = [f"{kind}_{i}" for i in range(config.num_layers) for kind in ("key", "value")]
+        before = {f"past_{name}": torch.zeros(shape) for name in caches}
+        inputs = {"ids": torch.zeros(2, 4, dtype=torch.int64), "position": torch.zeros((), dtype=torch.int64), **before}
+        axes = {key: {0: "batch"} for key in ("logits", *before, *caches)} | {"ids": {0: "batch", 1: "time"}}
+        return (
+            Part(
+                "decoder", Method(self, "decode"), inputs, ("logits", *caches), axes,
+                dict(zip(before, caches, strict=True)),
+            ),
+        )  # fmt: skip
 
 
 ENTRY = Entry(

@@ -1,0 +1,243 @@
+/** Every word of the page, in English and in Chinese. What models and their cards say is shown as it is. */
+
+/** @type {Record<string, [string, string]>} */
+export const STRINGS = {
+  // frame
+  name: ["Model Zoo", "模型园"],
+  motto: ["Small generative models, written and trained from scratch", "从零写成、从零训练的小型生成模型"],
+  here: ["Everything runs in this browser, on your device. Nothing you type or draw leaves it.", "一切都在你的浏览器里运算，所写所画不会离开这台设备。"],
+  switch_language: ["切换到中文", "Switch to English"],
+  other_language: ["中文", "English"],
+  shade: ["Light or dark", "浅色或深色"],
+  tab_text: ["Text", "文字"],
+  tab_image: ["Image", "图像"],
+  tab_audio: ["Audio", "声音"],
+  tab_crossmodal: ["Cross-modal", "跨模态"],
+  tab_models: ["Models", "模型"],
+  skip: ["Skip to the controls", "跳到操作区"],
+  model: ["Model", "模型"],
+  seed: ["Seed", "种子"],
+  dice: ["Roll another seed and run", "换一个种子并运行"],
+  advanced: ["Advanced", "高级选项"],
+  stop: ["Stop", "停止"],
+  copy: ["Copy", "复制"],
+  copied: ["Copied", "已复制"],
+  save: ["Save", "保存"],
+  result: ["Result", "结果"],
+  source: ["Where this came from", "出处"],
+  source_empty: [
+    "The model, its seed, its measured figure and its licence will stand here.",
+    "生成之后，这里写明模型、种子、实测指标与许可证。",
+  ],
+  temperature: ["Temperature", "温度"],
+  temperature_info: ["Low is safe, high is daring", "低则稳，高则奇"],
+  top_k: ["Top-k (0 = off)", "Top-k（0 为不限）"],
+  top_p: ["Top-p", "Top-p"],
+  // text
+  write: ["Write", "写"],
+  compose: ["Compose", "作诗"],
+  continue: ["Continue a text", "续写"],
+  poem: ["Tang poem", "唐诗"],
+  write_intro: ["A small Transformer that has read only Shakespeare.", "一个只读过莎士比亚的小 Transformer。"],
+  poem_intro: [
+    "Classical Chinese poems. The form always holds: so many lines, so many characters.",
+    "写近体诗。字数、句数必合体式。",
+  ],
+  prompt: ["Beginning", "开头"],
+  prompt_placeholder: ["How should it begin?", "从哪里写起？"],
+  length: ["Length (characters)", "长度（字符）"],
+  repetition_penalty: ["Repetition penalty", "重复惩罚"],
+  text_empty: ["The text will be written here, a character at a time.", "文字将在这里逐字写出。"],
+  poem_empty: ["诗成于此", "诗成于此"],
+  form: ["Form", "体式"],
+  title: ["Title", "题目"],
+  title_placeholder: ["optional, for example 春望", "可不填，例如 春望"],
+  author: ["In the manner of", "仿作者"],
+  author_placeholder: ["optional, for example 李白", "可不填，例如 李白"],
+  acrostic: ["Acrostic 藏头", "藏头"],
+  acrostic_placeholder: ["first characters of the lines, for example 春夏秋冬", "各句首字，例如 春夏秋冬"],
+  speed: ["{tokens} tokens · {rate} tokens/s", "{tokens} 个词元 · 每秒 {rate} 个"],
+  // image
+  draw: ["Draw", "画"],
+  image_draw: ["Generate", "生成"],
+  image_morph: ["Morph", "渐变"],
+  image_map: ["Map", "隐空间"],
+  image_redraw: ["Redraw", "重画"],
+  draw_intro: ["New pictures, drawn from noise.", "从噪声里画出的新图。"],
+  morph_intro: [
+    "A walk through the VAE's latent space, from picture to picture.",
+    "在 VAE 的隐空间里，从一图走到另一图。",
+  ],
+  map_intro: ["A flat slice through the latent space: neighbours look alike.", "隐空间的一个切面：相邻者相似。"],
+  redraw_intro: ["Draw on the pad. The VAE sees it and draws it again.", "在画板上画一笔，VAE 看过之后重画一遍。"],
+  class: ["Class", "类别"],
+  class_all: ["All", "全部"],
+  grid: ["Grid (pictures a side)", "网格（每边张数）"],
+  truncation: ["Truncation", "截断"],
+  truncation_info: ["Below 1: more typical, less varied", "小于 1：更典型，少变化"],
+  picture_empty: ["Your pictures will appear here.", "图会出现在这里。"],
+  picture_of: ["Pictures by {name}, seed {seed}", "{name} 所画，种子 {seed}"],
+  strip: ["The same walk, laid out", "同一段路，铺开来看"],
+  play: ["Play", "播放"],
+  pause: ["Pause", "暂停"],
+  waypoints: ["Waypoints", "途经点"],
+  frames: ["Frames", "帧数"],
+  animate: ["Animate", "生成动画"],
+  show_map: ["Show the map", "展开"],
+  map_size: ["Map size (pictures a side)", "大小（每边张数）"],
+  pad: ["Your drawing", "你的画"],
+  clear: ["Clear", "擦掉"],
+  redraw: ["Redraw", "重画"],
+  redraw_result: ["As the model sees it, and as it draws it again", "模型所见，与模型重画"],
+  nothing_drawn: ["The pad is empty. Draw something first.", "画板还是空的，先画点什么吧。"],
+  // audio
+  speak: ["Speak", "说"],
+  audio_intro: [
+    "Spoken digits, made sample by sample: 8,000 numbers a second.",
+    "逐个采样点生成的英文数字读音，每秒 8000 个数。",
+  ],
+  digits: ["Digits", "数字"],
+  digits_placeholder: ["one or several, for example 2026", "一个或多个，例如 2026"],
+  speaker: ["Speaker", "说话人"],
+  sound: ["Sound", "声音"],
+  position: ["Position in the sound", "播放位置"],
+  spectrogram: ["Spectrogram", "频谱图"],
+  spectrogram_empty: ["The spectrogram will appear here.", "频谱图会出现在这里。"],
+  sampling: ["Sampling", "正在采样"],
+  // cross-modal
+  cross_intro: [
+    "Write a number, or draw a digit. The judge says what it reads; the other forms are made from it.",
+    "写一个数，或手写一个数字。判别模型说出它读到了什么，再由此生成其余形式。",
+  ],
+  type: ["Type", "打字"],
+  sketch: ["Draw", "手写"],
+  number: ["A number", "一个数"],
+  number_placeholder: ["seven, 七, 42, forty-two …", "七、42、四十二、seven ……"],
+  drawing: ["Draw one digit", "写一个数字"],
+  translate: ["Turn it into the others", "化作其余形式"],
+  recognised: ["What the judge makes of it", "判别模型的判断"],
+  in_words: ["In words", "文字"],
+  words_empty: ["seven · 七", "seven · 七"],
+  as_picture: ["As a picture", "图像"],
+  as_sound: ["As a sound", "声音"],
+  // models
+  models_intro: [
+    "What is in this page. A model comes when it is first used and then stays on this device, also without a network.",
+    "页中所有的模型。首次使用时才下载，之后留在这台设备上，断网也能用。",
+  ],
+  col_name: ["Model", "模型"],
+  col_figure: ["Figure", "指标"],
+  col_size: ["MB", "MB"],
+  col_licence: ["Licence", "许可证"],
+  col_kept: ["On this device", "在本机"],
+  kept: ["yes", "有"],
+  not_kept: ["not yet", "还没有"],
+  keep_all: ["Get all, for use without a network", "全部下载，断网可用"],
+  forget_all: ["Remove all from this device", "从本机全部删除"],
+  // under way
+  loading: ["Getting {what}: {loaded} of {total} MB", "正在下载 {what}：{loaded} / {total} MB"],
+  runtime: ["the engine", "运行引擎"],
+  working: ["Working", "正在运算"],
+  starting: ["Starting", "正在启动"],
+  halted: ["Stopped.", "已停止。"],
+  finished: ["Done.", "完成。"],
+  took: ["{seconds} s", "{seconds} 秒"],
+  new_version: ["There is a new version of this page.", "此页有新版本。"],
+  reload: ["Reload", "重新载入"],
+  no_script: [
+    "This page computes in your browser, and needs JavaScript for it.",
+    "此页在浏览器里运算，需要启用 JavaScript。",
+  ],
+  no_models: ["This page holds no model for this.", "此页没有可用于此处的模型。"],
+  // errors
+  file_missing: [
+    "{file} is missing from this page. Reload the page; if that does not help, whoever hosts it must build it anew.",
+    "此页缺少 {file}。请重新载入；若仍不行，需由站点重新构建。",
+  ],
+  file_damaged: [
+    "{file} came damaged: it is not the file that this page was built with. Reload the page and try again.",
+    "{file} 已损坏，与构建时的文件不符。请重新载入后再试。",
+  ],
+  file_unreachable: [
+    "{file} cannot be reached, and it is not on this device yet. Is there a network?",
+    "无法下载 {file}，本机也还没有它。请检查网络。",
+  ],
+  error_inside: ["Something went wrong in this browser: {why}", "浏览器里出了点问题：{why}"],
+  error_old: [
+    "This browser is too old for this page: it has no modules in workers, or no WebAssembly SIMD.",
+    "浏览器版本过旧：不支持 Worker 模块或 WebAssembly SIMD。",
+  ],
+  error_long: ["A text may have at most {limit} characters; this has {given}.", "文字最多 {limit} 个字符，这里有 {given} 个。"],
+  error_whole: ["Allowed are whole numbers from {low} to {high}, not {given}.", "只能是 {low} 到 {high} 的整数，不能是 {given}。"],
+  error_number: ["Allowed are numbers from {low} to {high}, not {given}.", "只能是 {low} 到 {high} 的数，不能是 {given}。"],
+  error_unread: [
+    "{name} has never read {characters} and cannot go on from there.",
+    "{name} 从没读过 {characters}，无法由此写下去。",
+  ],
+  error_acrostic_long: [
+    "The acrostic {acrostic} has {given} characters; {form} has {count} lines.",
+    "藏头「{acrostic}」有 {given} 个字，而{form}只有 {count} 句。",
+  ],
+  error_acrostic_foreign: ["The acrostic has {character}; it takes Chinese characters only.", "藏头里有「{character}」，只能用汉字。"],
+  error_acrostic_unread: [
+    "{name} has never read {character}, so it cannot begin a line with it; choose another one.",
+    "{name} 从没读过「{character}」，不能以它起句，请换一个字。",
+  ],
+  error_verse_words: ["{name} knows no character of {given}; write it in Chinese.", "{name} 不认识「{given}」中的任何字，请用中文。"],
+  error_verse_long: [
+    "{name} sees {seen} characters at once; {form} with this title needs {needed}.",
+    "{name} 一次能看 {seen} 个字，{form}加上这个题目需要 {needed} 个。",
+  ],
+  error_no_digits: ["There are no digits to say; type up to eight, such as 42.", "没有要读的数字，请输入至多八个，例如 42。"],
+  error_not_digits: ["Only the digits 0 to 9 can be said, not {given}.", "只能读 0 到 9 的数字，不能读「{given}」。"],
+  error_many_digits: ["There are {given} digits; at most {limit} are allowed.", "共有 {given} 个数字，最多 {limit} 个。"],
+  error_unknown_digit: ["{name} has not learnt {digit}.", "{name} 没学过 {digit}。"],
+  error_no_number: ["There is no number; type one, such as 42, forty-two or 四十二.", "还没有数，请输入一个，例如 42、forty-two 或 四十二。"],
+  error_not_number: [
+    "{given} is no whole number that can be read here; write it as 42, forty-two or 四十二.",
+    "读不懂「{given}」，请写成 42、forty-two 或 四十二。",
+  ],
+};
+
+/** @typedef {"en" | "zh-CN"} Language */
+
+/** The page's language: its ?lang=, else the browser's. @type {Language} */
+let language = languageOf(new URLSearchParams(location.search).get("lang") ?? navigator.language);
+
+/** @returns {Language} */
+function languageOf(/** @type {string} */ wanted) {
+  return wanted.toLowerCase().startsWith("zh") ? "zh-CN" : "en";
+}
+
+/** The words of a key, with its {names} filled in. @param {string} key @param {Record<string, string | number>} values */
+export function say(key, values = {}) {
+  const words = STRINGS[key][language === "en" ? 0 : 1];
+  return words.replace(/\{(\w+)\}/g, (_, name) => shown(values[name]));
+}
+
+/** Numbers as people of this language write them. @param {string | number} value */
+function shown(value) {
+  return typeof value === "number" ? value.toLocaleString(language, { maximumFractionDigits: 2 }) : value;
+}
+
+/** Say the words of elements that name them in data-text, data-placeholder, data-label (for screen readers), data-tip. */
+export function translate(/** @type {ParentNode} */ within = document) {
+  document.documentElement.lang = language;
+  document.title = say("name");
+  for (const found of within.querySelectorAll("[data-text], [data-placeholder], [data-label], [data-tip]")) {
+    const { text, placeholder, label, tip } = /** @type {HTMLElement} */ (found).dataset;
+    if (text) found.textContent = say(text);
+    if (placeholder) found.setAttribute("placeholder", say(placeholder));
+    if (label) found.setAttribute("aria-label", say(label));
+    if (tip) found.setAttribute("title", say(tip));
+  }
+}
+
+/** Speak the other language from now on; the address remembers it. */
+export function switchLanguage() {
+  language = language === "en" ? "zh-CN" : "en";
+  const address = new URL(location.href);
+  address.searchParams.set("lang", language);
+  history.replaceState(null, "", address);
+  translate();
+}

@@ -1,0 +1,145 @@
+"""Serves one checkpoint of the zoo on Hugging Face Inference Endpoints: the Inference Toolkit makes an
+`EndpointHandler` of the repository's folder, and calls it with each request. docs/hosting.md tells how to deploy it.
+
+A request is JSON, {"inputs": ..., "parameters": {...}}; `inputs` is, by what the checkpoint does,
+  text:     how the text begins; for poems the title          -> [{"generated_text": ...}]
+  pictures: a class of the model, or "" for all in turn       -> [{"image": PNG in base64}]
+  speech:   digits such as "42"                               -> [{"audio": WAV in base64, "sampling_rate": 8000}]
+  judges:   a picture or a sound, in base64 or, as the toolkit hands over other content types, as it is
+                                                              -> [{"label": ..., "score": ...}, ...]
+`parameters` are those of the zoo's own functions: seed, temperature, form, label, count, speaker, ... A value that
+cannot be used raises a ValueError whose words say what is allowed, which the toolkit answers with 400.
+"""
+
+import base64
+import binascii
+import inspect
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))  # the package `zoo` stands beside this file
+
+from zoo import entry, hub
+from zoo.config import suggestion
+from zoo.data.media import read_audio, read_picture
+from zoo.generate import audio, crossmodal, drawing, image, library, provenance, text
+from zoo.generate.inputs import InputError
+from zoo.generate.sampling import probabilities
+
+
+class EndpointHandler:
+    """The one checkpoint under zoo/pretrained, opened once."""
+
+    def __init__(self, path: str = "") -> None:
+        names = sorted(folder.parent.name for folder in hub.PRETRAINED.glob("*/config.json"))
+        if len(names) != 1:
+            raise ValueError(f"{path or '.'} holds {len(names)} checkpoints; `zoo space build endpoint` puts in one")
+        self.name = names[0]
+        self.loaded = library.get(self.name)
+        tasks = library.tasks_of(library.config_of(self.name)["model"])
+        verse = entry.TEXT_GENERATION in tasks and text.is_verse(self.name)
+        answers = {
+            entry.TEXT_GENERATION: self.compose if verse else self.write,
+            entry.IMAGE_GENERATION: self.draw,
+            entry.AUDIO_GENERATION: self.speak,
+            entry.IMAGE_CLASSIFICATION: self.see,
+            entry.AUDIO_CLASSIFICATION: self.hear,
+        }
+        self.answer = next(answers[task] for task in tasks if task in answers)
+
+    def __call__(self, data: dict[str, Any]) -> list[dict[str, Any]]:
+        """Answer one request. Raises InputError, a ValueError."""
+        if not isinstance(data, dict) or "inputs" not in data:
+            raise InputError('a request is {"inputs": ..., "parameters": {...}}')
+        parameters = data.get("parameters") or {}
+        declared = inspect.signature(self.answer).parameters.values()
+        known = [one.name for one in declared if one.kind == one.KEYWORD_ONLY]
+        if not isinstance(parameters, dict):
+            raise InputError(f"parameters must be an object; allowed in it are {', '.join(known)}")
+        for name in parameters:
+            if name not in known:
+                given = str(name)[:40]
+                raise InputError(f"{self.name} takes no parameter {given!r}{suggestion(given, known)}")
+        return self.answer(data["inputs"], **parameters)
+
+    def write(
+        self, inputs: Any, *, max_new_tokens: int = 300, temperature: float = 0.8, top_k: int = 0, top_p: float = 0.95,
+        repetition_penalty: float = 1.0, seed: int = 0,
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        """Continue a text."""
+        *_, last = text.write(
+            self.name, inputs, max_new_tokens=max_new_tokens, temperature=temperature, top_k=top_k, top_p=top_p,
+            repetition_penalty=repetition_penalty, seed=seed,
+        )  # fmt: skip
+        return [{"generated_text": last.text}]
+
+    def compose(
+        self, inputs: Any, *, form: str = "五言绝句", author: str = "", acrostic: str = "", temperature: float = 0.8,
+        top_k: int = 0, top_p: float = 0.9, seed: int = 0,
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        """Compose a poem with the given title."""
+        *_, last = text.compose(
+            self.name, form, title=inputs, author=author, acrostic=acrostic, temperature=temperature, top_k=top_k,
+            top_p=top_p, seed=seed,
+        )  # fmt: skip
+        return [{"generated_text": last.text}]
+
+    def draw(self, inputs: Any, *, count: int = 1, seed: int = 0, truncation: float = 1.0) -> list[dict[str, Any]]:
+        """Draw a sheet of pictures: a PNG that says how it was made; `python -m zoo replay` makes it again."""
+        label = None if inputs in (None, "") else inputs
+        made = image.draw(self.name, label, count=count, seed=seed, truncation=truncation)
+        return [{"image": _base64(provenance.png(made.sheet, made.source.record))}]
+
+    def speak(
+        self, inputs: Any, *, speaker: str = "jackson", temperature: float = 1.0, seed: int = 0
+    ) -> list[dict[str, Any]]:
+        """Say digits."""
+        *_, sound = audio.speak(self.name, inputs, speaker=speaker, temperature=temperature, seed=seed)
+        encoded = _base64(provenance.wav(sound.waveform, sound.sample_rate, sound.source.record))
+        return [{"audio": encoded, "sampling_rate": sound.sample_rate}]
+
+    def see(self, inputs: Any) -> list[dict[str, Any]]:
+        """Judge a picture, dark on light or light on dark."""
+        picture = inputs
+        if isinstance(inputs, str | bytes):
+            with _file(inputs) as path:
+                picture = read_picture(path)
+        clothes = self.loaded.recipe.get("dataset") == "fashion_mnist"
+        seen = (drawing.like_clothes if clothes else drawing.like_digits)(drawing.ink_of(picture))
+        return self._scores(seen.astype("float32")[None, None] * 2 - 1)
+
+    def hear(self, inputs: Any) -> list[dict[str, Any]]:
+        """Judge a recording of one word."""
+        if not isinstance(inputs, str | bytes):
+            raise InputError("inputs must be a sound: a WAV or FLAC file, in base64 where the request is JSON")
+        with _file(inputs) as path:
+            word = crossmodal.spoken_word(*read_audio(path))
+        config = self.loaded.network.config
+        return self._scores(crossmodal.fit_length(word, config.frames * config.hop_length)[None])
+
+    def _scores(self, inputs: Any) -> list[dict[str, Any]]:
+        (logits,) = self.loaded.network.run("classifier", inputs=inputs)
+        scores = probabilities(logits)[0].tolist()
+        named = [{"label": label, "score": score} for label, score in zip(self.loaded.labels, scores, strict=True)]
+        return sorted(named, key=lambda one: -one["score"])
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+@contextmanager
+def _file(inputs: str | bytes) -> Iterator[Path]:
+    """What a request holds, as a file: it is then read with every check that an upload gets."""
+    try:
+        data = base64.b64decode(inputs, validate=True) if isinstance(inputs, str) else inputs
+    except (binascii.Error, ValueError) as error:
+        raise InputError("inputs must be a file's bytes in base64") from error
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "inputs"
+        path.write_bytes(data)
+        yield path

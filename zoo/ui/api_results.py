@@ -1,0 +1,312 @@
+"""What /v1 makes: each endpoint's work as a generator that holds the machine alone, as the tabs' do."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from zoo.entry import AUDIO_GENERATION, IMAGE_GENERATION, TEXT_GENERATION
+from zoo.generate import audio, crossmodal, image, library, text
+from zoo.generate.inputs import InputError, one_of, quoted
+from zoo.generate.provenance import png, wav
+from zoo.noise import MAX_SEED
+from zoo.ui.api_replies import ModelCard
+from zoo.ui.api_schema import MAX_TEXTS, Completion, ImageRequest, Speech
+from zoo.ui.guard import compute, one_at_a_time
+
+ENDPOINTS = {
+    TEXT_GENERATION: "/v1/completions",
+    IMAGE_GENERATION: "/v1/images/generations",
+    AUDIO_GENERATION: "/v1/audio/speech",
+}
+"""Where a task is asked for."""
+_FOR_POEMS = ("form", "title", "author", "acrostic")
+
+
+class ParameterError(InputError):
+    """One parameter of a request cannot be met; the message says what can."""
+
+    def __init__(self, parameter: str, message: str) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+
+
+class UnknownModel(ParameterError):
+    """No such checkpoint is installed, or it does something else; the message says which there are."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The next characters of text `index`; its last piece has a reason to end and the counts of its tokens."""
+
+    index: int
+    text: str
+    seed: int
+    source: library.Source
+    ended: Literal["stop", "length"] | None = None
+    prompt_tokens: int = 0
+    tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A PNG with its record, what it shows, its pixels (width, height), and where it came from."""
+
+    png: bytes
+    label: str
+    seed: int
+    size: tuple[int, int]
+    source: library.Source
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A sound's bytes in the format asked for."""
+
+    data: bytes
+    media_type: str
+    sample_rate: int
+    source: library.Source
+
+
+def model_cards() -> list[ModelCard]:
+    """Every checkpoint that is installed: what it does, where to ask for it, and for what. Loads nothing."""
+    return [_card(row) for row in library.table()]
+
+
+def _card(row: dict[str, Any]) -> ModelCard:
+    name = str(row["name"])
+    endpoint, choices = None, []
+    for task in library.tasks_of(library.config_of(name)["model"]):
+        if task in ENDPOINTS:
+            endpoint, choices = ENDPOINTS[task], _choices(name, task)
+            break
+    return ModelCard(
+        id=name, created=int((library.folder_of(name) / "config.json").stat().st_mtime), owned_by="model-zoo",
+        task=str(row["task"]), endpoint=endpoint, choices=choices, parameters=row["parameters"], figure=row["figure"],
+        licence=row["licence"], data=row["data"],
+    )  # fmt: skip
+
+
+def _choices(name: str, task: str) -> list[str]:
+    if task == IMAGE_GENERATION:
+        return image.class_names(name)
+    return audio.speakers(name) if task == AUDIO_GENERATION else library.labels_of(name)
+
+
+def check_completion(asked: Completion) -> None:
+    """Raise ParameterError for parameters that do not go together, before the machine is waited for."""
+    _check_model(asked.model, TEXT_GENERATION)
+    prompts = _prompts(asked)
+    if len(prompts) * asked.n > MAX_TEXTS:
+        raise ParameterError("n", f"{len(prompts)} prompts times n = {asked.n} are too many; at most {MAX_TEXTS} texts")
+    if asked.stream_options is not None and not asked.stream:
+        raise ParameterError("stream_options", "stream_options is only for stream: true")
+    given = {name for name in asked.model_fields_set if getattr(asked, name) != Completion.model_fields[name].default}
+    if not text.is_verse(asked.model):
+        for name in given.intersection(_FOR_POEMS):
+            raise ParameterError(name, f"{name} is for poems; {asked.model} writes prose")
+        return
+    if "repetition_penalty" in given:
+        raise ParameterError("repetition_penalty", f"repetition_penalty is not for poems, which {asked.model} writes")
+    lines, length = text.LINES[asked.form]
+    if "max_tokens" in given and asked.max_tokens < lines * length:
+        raise ParameterError(
+            "max_tokens", f"{asked.form} takes {lines * length} tokens; max_tokens is {asked.max_tokens}"
+        )
+    if asked.title and any(prompts):
+        raise ParameterError("title", "a poem's title is the prompt or title, not both")
+
+
+def _prompts(asked: Completion) -> list[str]:
+    return [asked.prompt] if isinstance(asked.prompt, str) else asked.prompt
+
+
+def _check_model(name: str, task: str) -> None:
+    """Raise UnknownModel unless `name` is installed and does `task`. Nothing is fetched, whatever the name."""
+    try:
+        one_of("the model", name, library.choices(task))
+    except InputError as error:
+        known = {row["name"] for row in library.table()}
+        message = (
+            f"{name} does not do this; use one of {', '.join(library.choices(task))}" if name in known else str(error)
+        )
+        raise UnknownModel("model", message) from error
+
+
+@one_at_a_time
+def write(asked: Completion, seed: int) -> Iterator[Piece]:
+    """The texts of a request one after the other, in pieces as they are written."""
+    verse = text.is_verse(asked.model)
+    order = [(prompt, _after(seed, i)) for prompt in _prompts(asked) for i in range(asked.n)]
+    for index, (prompt, own_seed) in enumerate(order):
+        if verse:
+            title = asked.title or prompt
+            steps = compute(
+                text.compose, asked.model, asked.form, title=title, author=asked.author, acrostic=asked.acrostic,
+                temperature=asked.temperature, top_k=asked.top_k, top_p=asked.top_p, seed=own_seed,
+            )  # fmt: skip
+            yield from _pieces(asked, index, own_seed, steps, "stop", title and f"{title}\n", title + asked.author)
+        else:
+            steps = compute(
+                text.write, asked.model, prompt, max_new_tokens=asked.max_tokens, temperature=asked.temperature,
+                top_k=asked.top_k, top_p=asked.top_p, repetition_penalty=asked.repetition_penalty, seed=own_seed,
+            )  # fmt: skip
+            yield from _pieces(asked, index, own_seed, steps, "length", prompt, prompt)
+
+
+def _pieces(
+    asked: Completion,
+    index: int,
+    seed: int,
+    steps: Iterator[text.Writing],
+    ends: Literal["stop", "length"],
+    echo: str,
+    read: str,
+) -> Iterator[Piece]:
+    """What is new at each step, but for what may still turn out to be the beginning of a stop sequence.
+
+    `ends` is why the text ends unless it is stopped, `echo` what stands before it if asked for, `read` what counts as
+    the prompt.
+    """
+    stops = [asked.stop] if isinstance(asked.stop, str) else asked.stop or []
+    sent = 0
+    with closing(steps):  # type: ignore[type-var]
+        for step in steps:
+            if asked.echo and echo:
+                yield Piece(index, step.prompt or echo, seed, step.source)
+                echo = ""
+            new = step.text[len(step.prompt) :]
+            end = ending(new, stops)
+            ready = new[:end] if end is not None or step.done else new[: len(new) - _undecided(new, stops)]
+            if len(ready) > sent:
+                yield Piece(index, ready[sent:], seed, step.source)
+                sent = len(ready)
+            if end is not None or step.done:
+                before = text.count_tokens(asked.model, step.prompt or read)
+                count = step.tokens if end is None else text.count_tokens(asked.model, ready)
+                yield Piece(index, "", seed, step.source, ends if end is None else "stop", before, count)
+                return
+
+
+def ending(written: str, stops: Sequence[str]) -> int | None:
+    """Where the stop sequence begins that is complete first; None where there is none.
+
+    It is the same however the text came in pieces.
+    """
+    found = [(at + len(stop), at) for stop in stops if (at := written.find(stop)) >= 0]
+    return min(found)[1] if found else None
+
+
+def _undecided(written: str, stops: Sequence[str]) -> int:
+    """How many characters at the end may be the beginning of a stop sequence."""
+    return max((k for stop in stops for k in range(1, len(stop)) if written.endswith(stop[:k])), default=0)
+
+
+def check_pictures(asked: ImageRequest) -> list[str]:
+    """What each picture shows: a class, a number's digits, or "" where there are no classes. Raises ParameterError."""
+    _check_model(asked.model, IMAGE_GENERATION)
+    names = image.class_names(asked.model)
+    prompt = asked.prompt.strip()
+    if not names:
+        if prompt:
+            raise ParameterError("prompt", f"{asked.model} does not draw by class; leave the prompt empty")
+        return [""] * asked.n
+    if not prompt:
+        return [names[i % len(names)] for i in range(asked.n)]
+    classes = {name.casefold(): name for name in names}
+    if prompt.casefold() in classes:
+        return [classes[prompt.casefold()]] * asked.n
+    try:
+        if not all(len(name) == 1 and name in "0123456789" for name in names):
+            one_of("the class", prompt, names)
+        digits = crossmodal.read_number(prompt)
+        for digit in digits:
+            one_of("the class", digit, names)
+    except InputError as error:
+        raise ParameterError("prompt", str(error)) from error
+    return [digits] * asked.n
+
+
+@one_at_a_time
+def draw(asked: ImageRequest, shown: list[str], seed: int) -> Iterator[Drawn]:
+    """The pictures of a request, one by one."""
+    names = image.class_names(asked.model)
+    for i, label in enumerate(shown):
+        own_seed = _after(seed, i)
+        if label and label not in names:
+            steps = compute(image.draw_number, asked.model, label, seed=own_seed, truncation=asked.truncation)
+        else:
+            steps = compute(image.draw, asked.model, label or None, count=1, seed=own_seed, truncation=asked.truncation)
+        for found in steps:
+            yield _sized(found, asked.size, label, own_seed)
+
+
+def _sized(found: image.Pictures, size: str, label: str, seed: int) -> Drawn:
+    """The sheet as it is ("auto"), or with every pixel once."""
+    small, record = image.native(found), found.source.record
+    sizes = {
+        "auto": found.sheet,
+        "x".join(map(str, small.size)): small,
+        "x".join(map(str, found.sheet.size)): found.sheet,
+    }
+    if size not in sizes:
+        raise ParameterError("size", f"size is {quoted(size)}; this picture comes as one of {', '.join(sizes)}")
+    picture = sizes[size]
+    said = replace(record, result="native") if picture is small else record
+    return Drawn(png(picture, said), label, seed, picture.size, found.source)
+
+
+def check_speech(asked: Speech) -> str:
+    """The digits to be said. Raises ParameterError."""
+    _check_model(asked.model, AUDIO_GENERATION)
+    try:
+        one_of("the voice", asked.voice, audio.speakers(asked.model))
+    except InputError as error:
+        raise ParameterError("voice", str(error)) from error
+    try:
+        return crossmodal.read_number(asked.input)
+    except InputError as error:
+        raise ParameterError("input", str(error)) from error
+
+
+@one_at_a_time
+def speak(asked: Speech, digits: str, seed: int) -> Iterator[Spoken | float]:
+    """The share that is done, and at last the sound."""
+    for step in compute(
+        audio.speak, asked.model, digits, speaker=asked.voice, temperature=asked.temperature, seed=seed
+    ):  # fmt: skip
+        yield _encoded(step, asked.response_format) if isinstance(step, audio.Sound) else step
+
+
+def _encoded(sound: audio.Sound, kind: Literal["wav", "flac", "pcm"]) -> Spoken:
+    samples = np.round(np.clip(sound.waveform, -1, 1) * 32767).astype("<i2")
+    if kind == "wav":
+        data = wav(sound.waveform, sound.sample_rate, sound.source.record)
+    elif kind == "pcm":
+        data = samples.tobytes()
+    else:
+        data = _flac(samples, sound)
+    return Spoken(data, f"audio/{kind}", sound.sample_rate, sound.source)
+
+
+def _flac(samples: np.ndarray, sound: audio.Sound) -> bytes:
+    """A FLAC that says in its comments what made it; only a WAV holds the whole record."""
+    import soundfile
+
+    encoded, record = io.BytesIO(), sound.source.record
+    with soundfile.SoundFile(encoded, "w", sound.sample_rate, 1, "PCM_16", format="FLAC") as file:
+        file.comment = f"Made by a machine, the Model Zoo: {record.line()}"
+        file.copyright = record.licence
+        file.write(samples)
+    return encoded.getvalue()
+
+
+def _after(seed: int, steps: int) -> int:
+    """The seed `steps` after `seed`; the first one follows the last."""
+    return (seed + steps) % (MAX_SEED + 1)

@@ -1,0 +1,73 @@
+"""Results as the files that the page shows and a visitor keeps: each says how it was made (zoo.generate.provenance)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import tempfile
+import threading
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import gradio as gr
+from PIL import Image
+
+from zoo.generate.audio import Sound
+from zoo.generate.provenance import Record, png, txt, wav
+from zoo.generate.text import Writing
+from zoo.ui.strings import text as label
+
+MAX_FILES = 256
+"""Files that stay on disk; the oldest goes first. gradio keeps copies of its own for as long as a page needs them."""
+_writing = threading.Lock()
+
+
+def picture(image: Image.Image, record: Record, result: str = "") -> str:
+    """Write a PNG; `result` names a picture that is not the operation's main one. Returns the path."""
+    record = replace(record, result=result)
+    return keep(png(image, record), record, ".png")
+
+
+def sound(made: Sound) -> str:
+    """Write a WAV: as loud as it is, for gradio would stretch samples to full scale. Returns the path."""
+    record = made.source.record
+    return keep(wav(made.waveform, made.sample_rate, record), record, ".wav")
+
+
+def animation(path: Path, record: Record) -> str:
+    """The animation at `path`, under a name that a visitor can read. Returns the path."""
+    return keep(path.read_bytes(), record, ".webp")
+
+
+def text(writing: Writing) -> str:
+    """Write a TXT. Returns the path."""
+    record = writing.source.record
+    return keep(txt(writing.text, record).encode(), record, ".txt")
+
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="zoo-results-")  # removed when the process ends
+
+
+def keep(data: bytes, record: Record, suffix: str) -> str:
+    """Write a file named after its model and seed, such as dcgan.mnist-seed7.png; the same one is written once."""
+    seed = "" if record.seed is None else f"seed{record.seed}"
+    stem = "-".join(part for part in (record.model, seed, record.result) if part)
+    folder = Path(_folder().name) / hashlib.sha256(data).hexdigest()[:16]
+    path = folder / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', stem)[:80]}{suffix}"
+    with _writing:
+        if not path.exists():
+            folder.mkdir(exist_ok=True)
+            path.write_bytes(data)
+            old = sorted(folder.parent.iterdir(), key=lambda file: file.stat().st_mtime)
+            for one in old[:-MAX_FILES]:
+                shutil.rmtree(one, ignore_errors=True)
+    return str(path)
+
+
+def save_button(prefix: str) -> gr.DownloadButton:
+    """A small button under a text that saves it."""
+    return gr.DownloadButton(label("save_text"), size="sm", elem_id=f"{prefix}_save", elem_classes="zoo-save")
