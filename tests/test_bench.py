@@ -50,6 +50,18 @@ def test_every_row_runs_and_prints_valid_lines() -> None:
         assert line["overhead"] == pytest.approx(sum(line["overhead_of"].values()), abs=1e-3)
 
 
+def test_generation_is_compared_with_its_peers_and_draws_what_they_draw() -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, str(BENCH / "generation.py"), "gpt-0.8M", "dcgan", "wavenet"]
+    options = ["--repeats", "1", "--seconds", "0.01"]
+    done = subprocess.run([*command, *options], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    lines = {line["name"]: line for line in map(json.loads, done.stdout.splitlines())}
+    assert lines["gpt-0.8M, greedy tokens equal to transformers'"]["value"]["32"] == 1.0
+    assert min(lines["wavenet, codes equal to the peers'"]["value"]) > 0.99
+    assert sum(line.keys() >= KEYS for line in lines.values()) == 9
+
+
 def test_the_peers_gpts_have_as_many_parameters_as_ours(bench: ModuleType) -> None:
     from zoo.models.text.gpt import GPT
 
@@ -128,8 +140,9 @@ def test_repeats_disturbed_by_others_give_way_to_calm_ones(bench: ModuleType) ->
     assert found.others == pytest.approx(0.01)
 
 
-def test_the_page_of_speed_says_what_was_measured(bench: ModuleType) -> None:
+def test_the_pages_of_speed_say_what_was_measured(bench: ModuleType) -> None:
     import table
 
-    page = (table.DOCS / "speed.md").read_text(encoding="utf-8")
-    assert page == table.filled(page, table.measured())
+    for name, make in table.PAGES.items():
+        page = (table.DOCS / f"{name}.md").read_text(encoding="utf-8")
+        assert page == table.filled(page, make(table.measured(name)))

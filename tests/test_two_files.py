@@ -171,6 +171,14 @@ def test_a_model_in_two_files_appears_everywhere(house: Path) -> None:
     run(house, "-m", "zoo", "sample", "toy.tiny", "--label", "3", "--count", "4", "--out", "three.png")
     assert (house / "three.png").stat().st_size > 100
 
+    # It gets its graphs, and is drawn with them.
+    run(house, "-m", "zoo", "export", "toy.tiny", "--format", "onnx")
+    assert (folder / "graphs.json").is_file() and (folder / "generator.onnx").is_file()
+    asked = "from zoo.generate import library; print(type(library.get('toy.tiny').network).__name__)"
+    assert run(house, "-c", asked).split() == ["Graphs"]
+    run(house, "-m", "zoo", "sample", "toy.tiny", "--label", "3", "--count", "4", "--out", "four.png")
+    assert (house / "four.png").stat().st_size > 100
+
     # The Image tab offers it: the choices that it reads, and the page as gradio builds it.
     asked = "from zoo.generate import library; print(library.choices('unconditional-image-generation'))"
     assert "'toy.tiny'" in run(house, "-c", asked)
@@ -181,7 +189,7 @@ def test_a_model_in_two_files_appears_everywhere(house: Path) -> None:
     # The contract tests and the import rule hold it to account.
     tests = ("tests/test_contracts.py", "tests/test_imports.py")
     tested = run(house, "-m", "pytest", *tests, "-k", "toy", "-vv", "-p", "no:cacheprovider")
-    assert "test_parts_are_exported_whole_with_their_axes_free[toy] PASSED" in tested
+    assert "test_graphs_give_what_the_modules_give_at_other_sizes[toy] PASSED" in tested
     assert "test_a_module_imports_downwards_only[zoo.models.image.toy] PASSED" in tested
     assert " failed" not in tested and " skipped" not in tested
 

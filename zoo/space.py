@@ -38,7 +38,7 @@ TASKS = {
 """The Space of a modality carries the checkpoints that do these."""
 MAX_BYTES = 10**9
 """What the repository of a Space may hold."""
-_LARGE = ("safetensors", "onnx", "wasm", "png", "webp", "jpg", "gif", "wav", "flac", "parquet", "woff2", "ttf", "gz")
+_LARGE = ("safetensors", "onnx", "wasm", "png", "webp", "jpg", "gif", "wav", "flac", "parquet", "woff2", "ttf", "bin")
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.py[co]", ".*", "pretrained")
 
 

@@ -39,7 +39,7 @@ async function open() {
 
 /** A JSON file that says what there is; the service worker keeps it with the page. @param {string} file */
 async function fetched(file) {
-  const response = await fetch(new URL(file, base)).catch(() => null);
+  const response = await fetch(new URL(file, base), { cache: "no-cache" }).catch(() => null);
   if (!response?.ok) throw new FileError(response ? "file_missing" : "file_unreachable", file);
   return await response.json();
 }

@@ -11,9 +11,9 @@ and a leaner eager loop, against NumPy and numba. Prints one JSON line a figure.
 
 from __future__ import annotations
 
+import argparse
 import json
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -49,6 +49,7 @@ ASKED = {
     "gpt-124M": {32: 4, 8: 4, 4: 4, "torch": None},
 }
 PROMPT = 8
+BUDGET = timing.Budget()
 
 
 def write(network: Any, prompt: np.ndarray, count: int, *, temperature: float = 0.8) -> list[int]:
@@ -96,7 +97,7 @@ def gpt(name: str) -> None:
 
         reference = timing.Contender("transformers", timing.stepping(theirs), count, timing.all_cores())
         ours = {kind: contender(kind) for kind in networks}
-        found = timing.rates([reference, *ours.values()], timing.Budget(repeats=5, seconds=2.0))
+        found = timing.rates([reference, *ours.values()], BUDGET)
         for kind, own in ours.items():
             way = "torch" if kind == "torch" else f"onnxruntime, {kind} bits"
             timing.line(f"{name}, {way}", found, own, reference, "tokens/s", asked=ASKED[name][kind])
@@ -173,7 +174,7 @@ def dcgan() -> None:
                 "same", timing.stepping(lambda: same.run("generator", latents=rows)), 64, 1
             ),
         }
-        found = timing.rates([reference, *ours.values()], timing.Budget(repeats=5, seconds=1.5))
+        found = timing.rates([reference, *ours.values()], BUDGET)
         for name, own in ours.items():
             timing.line(f"{name}, 64 at a time", found, own, reference, "images/s", asked=6)
     one = {"latents": latents[:1], "labels": labels[:1]}
@@ -203,7 +204,7 @@ def wavenet() -> None:
     )
     eager = timing.Contender("eager", timing.stepping(lambda: incremental.queued(model, condition, uniforms)), count, 1)
     with torch.no_grad():
-        found = timing.rates([numpy, compiled, layered, eager], timing.Budget(repeats=5, seconds=2.0))
+        found = timing.rates([numpy, compiled, layered, eager], BUDGET)
     timing.line("wavenet, NumPy against an incremental decoder", found, numpy, layered, "samples/s", asked=10)
     timing.line(
         "wavenet, numba against an incremental PyTorch decoder", found, compiled, layered, "samples/s", asked=25
@@ -221,7 +222,11 @@ CASES: dict[str, Callable[[], None]] = {name: (lambda name=name: gpt(name)) for 
 CASES |= {"dcgan": dcgan, "wavenet": wavenet}
 
 if __name__ == "__main__":
-    for case in sys.argv[1:] or CASES:
-        if case not in CASES:
-            sys.exit(f"no case is named {case!r}; there are {', '.join(CASES)}")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cases", nargs="*", choices=[*CASES, []], metavar="CASE", help=", ".join(CASES))
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0, help="a contender's share of a repeat")
+    given = parser.parse_args()
+    BUDGET = timing.Budget(given.repeats, given.seconds)
+    for case in given.cases or CASES:
         CASES[case]()

@@ -1,4 +1,4 @@
-"""Writes the tables of docs/speed.md from the lines of docs/speed.jsonl.
+"""Writes the tables of docs/speed.md and docs/generation.md from the lines of docs/speed.jsonl and generation.jsonl.
 
 python tests/bench/training.py >docs/speed.jsonl && python tests/bench/table.py
 """
@@ -61,20 +61,69 @@ def tables(lines: list[dict[str, Any]]) -> dict[str, str]:
     return {"measured": measured, "peers": "\n".join(peers), "loop": "\n".join(loops), "tricks": "\n".join(tricks)}
 
 
-def filled(page: str, lines: list[dict[str, Any]]) -> str:
+def generation_tables(lines: list[dict[str, Any]]) -> dict[str, str]:
+    """Markdown by the name of its place in docs/generation.md."""
+    speed = ["| ours, against whom | ours | peer | ratio (range) | asked |", "|---|---|---|---|---|"]
+    other = ["| figure | value |", "|---|---|"]
+    weights = ["| checkpoint | figure | as stored | 8 bits | 4 bits |", "|---|---|---|---|---|"]
+    seeds = ["| checkpoint, against torch on | outputs | the same | equal | largest difference |", "|" + "---|" * 5]
+    startup = ["| figure | this app | empty gradio app | ratio |", "|---|---|---|---|"]
+    ratios = [line for line in lines if "ratio_range" in line]
+    for line in lines:
+        name = line["name"]
+        if "ratio_range" in line:
+            unit, asked = line["unit"], "" if line["asked"] is None else line["asked"]
+            ours, peer = f"{_number(line['ours'])} {unit}", f"{_number(line['peer'])} {unit}"
+            speed.append(f"| {name} | {ours} | {peer} | {_ratio(line)} | {asked} |")
+        elif "bits" in line:
+            checkpoint, _, figure = name.partition(": ")
+            values = [line["bits"].get(bits) for bits in ("32", "8", "4")]
+            if figure == "bytes":
+                figure, values = "MB", [value and value / 1e6 for value in values]
+            shown = ["" if value is None else f"{value:.4g}" for value in values]
+            weights.append(f"| {checkpoint} | {figure} | {' | '.join(shown)} |")
+        elif "outputs" in line:
+            apart = "" if line["largest_difference"] is None else f"{line['largest_difference']:g}"
+            where = name.replace(": onnxruntime against torch on", ",")
+            shares = f"{line['same']} | {100 * line['equal']:.4g} % of {line['of']}"
+            seeds.append(f"| {where} | {line['outputs']} | {shares} | {apart} |")
+        elif "zoo" in line:
+            startup.append(f"| {name} | {line['zoo']} | {line.get('empty', '')} | {line.get('ratio', '')} |")
+        elif isinstance(line["value"], dict):
+            value = ", ".join(f"{_way(key)} {value:g}" for key, value in line["value"].items())
+            other.append(f"| {name} | {value} |")
+        else:
+            value = line["value"] if isinstance(line["value"], list) else [line["value"]]
+            other.append(f"| {name} | {', '.join(f'{one:g}' for one in value)} |")
+    measured = (
+        f"{ratios[0]['hardware']}, torch {ratios[0]['torch']}; medians of {ratios[0]['repeats']} repeats, in which "
+        f"other processes took at most {100 * max(line['others'] for line in ratios):.0f} % of the CPU."
+    )
+    tables = {"speed": [*speed, "", *other], "startup": startup, "weights": weights, "seeds": seeds}
+    return {"generated": measured, **{name: "\n".join(rows) for name, rows in tables.items()}}
+
+
+def _way(key: str) -> str:
+    return f"{key} bits" if key.isdigit() else key
+
+
+def filled(page: str, tables: dict[str, str]) -> str:
     """The page with its tables written anew, each between `<!-- name -->` and `<!-- end -->`."""
-    for name, table in tables(lines).items():
+    for name, table in tables.items():
         before, _, rest = page.partition(f"<!-- {name} -->")
         _, _, after = rest.partition("<!-- end -->")
         page = f"{before}<!-- {name} -->\n{table}\n<!-- end -->{after}"
     return page
 
 
-def measured() -> list[dict[str, Any]]:
-    """The lines of docs/speed.jsonl."""
-    return [json.loads(line) for line in (DOCS / "speed.jsonl").read_text(encoding="utf-8").splitlines()]
+def measured(name: str = "speed") -> list[dict[str, Any]]:
+    """The lines of docs/speed.jsonl, or of another page."""
+    return [json.loads(line) for line in (DOCS / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
 
+
+PAGES = {"speed": tables, "generation": generation_tables}
 
 if __name__ == "__main__":
-    path = DOCS / "speed.md"
-    path.write_text(filled(path.read_text(encoding="utf-8"), measured()), encoding="utf-8")
+    for name, make in PAGES.items():
+        path = DOCS / f"{name}.md"
+        path.write_text(filled(path.read_text(encoding="utf-8"), make(measured(name))), encoding="utf-8")

@@ -74,7 +74,7 @@ def build(out: Path, models: Sequence[str] | None = None) -> Path:
         _copy(packages / source, out / "vendor" / name)
     for name in PACKED:
         packed = gzip.compress((packages / "onnxruntime-web" / "dist" / name).read_bytes(), 9, mtime=0)
-        (out / "vendor" / f"{name}.gz").write_bytes(packed)
+        (out / "vendor" / f"{name}.bin").write_bytes(packed)  # some hosts would unpack a .gz on the way
     cards = [_carry(folder, out) for folder in folders]
     judges = {data: judge.name for data, judge in _judges().items() if _is_there(judge, cards)}
     runtime = read_json(packages / "onnxruntime-web" / "package.json")
@@ -187,7 +187,7 @@ def _write_manifest(out: Path) -> None:
     }
     worker = (SOURCE / "service-worker.js").read_text(encoding="utf-8")
     version = hashlib.sha256((json.dumps(files) + worker).encode()).hexdigest()[:16]
-    page = [name for name in files if not name.startswith("models/") and not name.endswith((".gz", ".txt"))]
+    page = [name for name in files if not name.startswith("models/") and not name.endswith((".bin", ".txt"))]
     _write_json(out / "manifest.json", {"version": version, "page": page, "files": files})
     assert _UNBUILT in worker, "the service worker has no place for the version"
     worker = worker.replace(_UNBUILT, f'const VERSION = "{version}";')

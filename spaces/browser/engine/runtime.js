@@ -9,8 +9,8 @@
 /** @typedef {typeof import("onnxruntime-web")} Ort */
 
 const BUILDS = {
-  webgpu: { module: "vendor/ort.jspi.bundle.min.mjs", wasm: "vendor/ort-wasm-simd-threaded.jspi.wasm.gz" },
-  wasm: { module: "vendor/ort.wasm.bundle.min.mjs", wasm: "vendor/ort-wasm-simd-threaded.wasm.gz" },
+  webgpu: { module: "vendor/ort.jspi.bundle.min.mjs", wasm: "vendor/ort-wasm-simd-threaded.jspi.wasm.bin" },
+  wasm: { module: "vendor/ort.wasm.bundle.min.mjs", wasm: "vendor/ort-wasm-simd-threaded.wasm.bin" },
 };
 
 /**

@@ -174,7 +174,7 @@ async function begin() {
   translate();
   byId("language").addEventListener("click", switchLanguage);
   try {
-    const response = await fetch(new URL("../models.json", import.meta.url)).catch(() => null);
+    const response = await fetch(new URL("../models.json", import.meta.url), { cache: "no-cache" }).catch(() => null);
     if (!response?.ok) throw new Error(say(response ? "file_missing" : "file_unreachable", { file: "models.json" }));
     const zoo = new Zoo(await response.json());
     build(zoo);
