@@ -173,7 +173,7 @@ def test_quantised_weights_are_what_the_runtime_reads(bits: int, tmp_path: Path)
     for name, weight in found.named_parameters():
         if name.startswith(("tokens", "positions")) and weight.numel() >= 1024:
             codes, scales = round_rows(weight.numpy())
-            weight.copy_(torch.from_numpy(codes * scales[:, None]))
+            weight.copy_(torch.from_numpy(codes * scales))
         elif weight.dim() == 2 and not name.startswith("positions"):
             weight.copy_(decoded(weight.numpy(), bits))
     stream = found.norm(hidden(found, torch.from_numpy(ids)))[:, -1]

@@ -44,7 +44,7 @@ def rounded(folder: Path, bits: int) -> Any:
                 weight.copy_(torch.from_numpy(from_blocks(value, bits)))
             else:
                 codes, scales = round_rows(value)
-                weight.copy_(torch.from_numpy(codes * scales.reshape(-1, *[1] * (value.ndim - 1))))
+                weight.copy_(torch.from_numpy(codes * scales))
     return found.model
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession, IOBinding
 
 FILE = "graphs.json"
-MAX_GRAPH_BYTES = 64 << 20
+MAX_GRAPH_BYTES = 512 << 20
 THREADED_BYTES = 4 << 20
 """Weights (as stored) above which a part runs on two threads; smaller ones are faster on one."""
 _FAULTS = (
@@ -38,11 +38,13 @@ _SIGNATURE = {"dtype", "shape"}
 
 @dataclass
 class Cache:
-    """The memory of a decoder: its tensors, which the graph fills in place, and how many tokens are in it."""
+    """The memory of a decoder: buffers that its graph reads and fills in place, and how many tokens are in it."""
 
     binding: IOBinding
     tensors: list[np.ndarray]
+    ids: np.ndarray
     position: np.ndarray
+    logits: np.ndarray
     rows: int
     length: int = 0
 
@@ -92,14 +94,16 @@ class Graphs:
     def start(self, rows: int) -> Cache:
         """As `Network.start`."""
         session, part = self.session("decoder"), self.parts["decoder"]
-        binding, position, tensors = session.io_binding(), np.zeros((), np.int64), []
+        binding, tensors = session.io_binding(), []
+        position, logits = np.zeros((), np.int64), np.empty((rows, self.config.vocab_size), np.float32)
         _bind(binding.bind_input, "position", position)
+        _bind(binding.bind_output, "logits", logits)
         for given, made in part["state"].items():
             tensor = np.zeros([rows if n == "batch" else n for n in part["inputs"][given]["shape"]], np.float32)
             _bind(binding.bind_input, given, tensor)
             _bind(binding.bind_output, made, tensor)  # one buffer for both: the graph appends to it
             tensors.append(tensor)
-        return Cache(binding, tensors, position, rows)
+        return Cache(binding, tensors, np.empty((rows, 0), np.int64), position, logits, rows)
 
     def step(self, ids: np.ndarray, state: Cache) -> tuple[np.ndarray, Cache]:
         """As `Network.step`."""
@@ -112,14 +116,14 @@ class Graphs:
             for column in ids.T:
                 logits, state = self.step(column[:, None], state)
             return logits, state
-        ids = np.ascontiguousarray(ids, np.int64)
-        logits = np.empty((state.rows, self.config.vocab_size), np.float32)
+        if state.ids.shape != ids.shape:
+            state.ids = np.empty(ids.shape, np.int64)
+            _bind(state.binding.bind_input, "ids", state.ids)
+        state.ids[...] = ids
         state.position[...] = state.length
-        _bind(state.binding.bind_input, "ids", ids)
-        _bind(state.binding.bind_output, "logits", logits)
         self._sessions["decoder"].run_with_iobinding(state.binding)
         state.length += ids.shape[1]
-        return logits, state
+        return state.logits.copy(), state
 
     def weights(self) -> Mapping[str, np.ndarray]:
         """As `Network.weights`; read when first asked for."""

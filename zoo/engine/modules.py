@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +12,22 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+THREADED_PARAMETERS = 2_000_000
+"""Parameters above which a model runs on two threads."""
+
+
 class Modules:
     """A `zoo.engine.Network` over a model in evaluation mode, on whatever device its weights are.
 
-    A step is too small to share: on a busy machine two threads that wait for each other were thirty times as slow.
+    A small model runs on one thread: on a busy machine two that wait for each other were thirty times as slow.
     """
 
     def __init__(self, model: Any) -> None:
         self.model, self.config = model, model.config
         self.parts = {part.name: part for part in model.parts()}
         self.device = next(model.parameters()).device
+        large = sum(p.numel() for p in model.parameters()) > THREADED_PARAMETERS
+        self.threads = min(2, os.cpu_count() or 1) if large else 1
 
     def run(self, part: str, **inputs: np.ndarray) -> tuple[np.ndarray, ...]:
         """As `Network.run`. Raises ValueError for a part that the model has not."""
@@ -31,7 +38,7 @@ class Modules:
         if part not in self.parts:
             raise ValueError(f"this model has no part {part!r}; it has {', '.join(self.parts)}")
         found = self.parts[part]
-        with torch.inference_mode(), threads(1):
+        with torch.inference_mode(), threads(self.threads):
             given = [torch.from_numpy(np.ascontiguousarray(inputs[key])).to(self.device) for key in found.inputs]
             made = found.module.eval()(*given)
             return tuple(one.float().cpu().numpy() for one in (made if isinstance(made, tuple) else (made,)))
@@ -47,7 +54,7 @@ class Modules:
 
         from zoo.runtime import threads
 
-        with torch.inference_mode(), threads(1):
+        with torch.inference_mode(), threads(self.threads):
             logits, state = self.model.step(torch.from_numpy(np.ascontiguousarray(ids)).to(self.device), state)
             return logits[:, -1].float().cpu().numpy(), state
 

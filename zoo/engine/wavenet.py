@@ -90,6 +90,7 @@ class WaveNetSampler:
         previous = np.full(n, self.levels // 2)
         output, output_bias = self.output / np.float32(temperature), self.output_bias / np.float32(temperature)
         dot, add, multiply, tanh, maximum = np.dot, np.add, np.multiply, np.tanh, np.maximum
+        one, zero, embedding = np.array(1, np.float32), np.array(0, np.float32), self.embedding  # Python's cost more
         for frame in range(frames):
             biases = [np.ascontiguousarray(rows[:, frame, i]) for i in range(layers)]
             with self.controller.limit(limits=1, user_api="blas"):  # products this small lose by a second thread
@@ -100,22 +101,22 @@ class WaveNetSampler:
                         block = memories[i][first : first + blocks[i]].reshape(-1, channels)
                         dot(block, self.older[i], out=ahead[i].reshape(-1, 2 * channels))
                         add(ahead[i], biases[i], out=ahead[i])
-                    np.take(self.embedding, previous, axis=0, out=inputs[0][time % self.dilations[0]])
+                    embedding.take(previous, 0, inputs[0][time % self.dilations[0]], "clip")
                     for entering, dilation, known, size_ahead, taps, slot, residual, leaving, distance in stack:
                         x = entering[time % dilation]
                         dot(x, taps, out=gates)
                         add(gates, known[offset % size_ahead], out=gates)
                         tanh(gates, out=gates)
-                        add(gate, 1.0, out=gate)
+                        add(gate, one, out=gate)
                         multiply(filters, gate, out=slot)
                         if residual is None:
                             break
                         dot(slot, residual, out=step)
                         add(x, step, out=leaving[time % distance])
                     skip = dot(active, self.skip)
-                    maximum(add(skip, self.skip_bias, out=skip), 0, out=skip)
+                    maximum(add(skip, self.skip_bias, out=skip), zero, out=skip)
                     hidden = dot(skip, self.hidden)
-                    maximum(add(hidden, self.hidden_bias, out=hidden), 0, out=hidden)
+                    maximum(add(hidden, self.hidden_bias, out=hidden), zero, out=hidden)
                     logits = dot(hidden, output)
                     previous = _draw(add(logits, output_bias, out=logits), uniforms[:, time])
                     codes[:, offset] = previous
@@ -124,10 +125,10 @@ class WaveNetSampler:
 
 def _draw(logits: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
     """Row by row, the index at which the cumulative probability passes the uniform: int64 (n,)."""
-    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-    cumulative = weights.cumsum(axis=1, dtype=np.float64)
-    if len(cumulative) == 1:
-        found = cumulative[0].searchsorted(uniforms * cumulative[0, -1], "right")
+    if len(logits) == 1:  # the same, at half the cost
+        cumulative = np.exp(logits[0] - logits[0].max()).astype(np.float64).cumsum()
+        found = cumulative.searchsorted(uniforms * cumulative[-1], "right")
     else:
+        cumulative = np.exp(logits - logits.max(axis=1, keepdims=True)).cumsum(axis=1, dtype=np.float64)
         found = (cumulative <= uniforms[:, None] * cumulative[:, -1:]).sum(axis=1)
     return np.minimum(found, logits.shape[1] - 1)

@@ -83,7 +83,9 @@ def supply(graph: Any, wanted: dict[str, str], weights: Weights) -> None:
             codes, scales = round_rows(value)
             graph.initializer.append(numpy_helper.from_array(codes, kept))
             graph.initializer.append(numpy_helper.from_array(scales, f"{name}.scales"))
-            nodes.append(helper.make_node("DequantizeLinear", [kept, f"{name}.scales"], [name], axis=0))
+            # Not DequantizeLinear, which onnxruntime would not fold when it loads the graph, but do again at each run.
+            nodes.append(helper.make_node("Cast", [kept], [f"{name}.codes"], to=TensorProto.FLOAT))
+            nodes.append(helper.make_node("Mul", [f"{name}.codes", f"{name}.scales"], [name]))
         else:
             graph.initializer.append(numpy_helper.from_array(value.astype(np.float16), kept))
             nodes.append(helper.make_node("Cast", [kept], [name], to=TensorProto.FLOAT))
@@ -93,8 +95,7 @@ def supply(graph: Any, wanted: dict[str, str], weights: Weights) -> None:
 
 
 def round_rows(value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """value float32 (n, ...) -> codes int8 of the same shape and scales float32 (n,): value is about codes * scales."""
-    largest = np.abs(value.reshape(len(value), -1)).max(axis=1)
+    """value float32 (n, ...) -> codes int8 (n, ...) and scales float32 (n, 1, ...): it is about codes * scales."""
+    largest = np.abs(value).max(axis=tuple(range(1, value.ndim)), keepdims=True)
     scales = np.where(largest == 0, 1, largest / 127).astype(np.float32)
-    codes = np.round(value / scales.reshape(-1, *[1] * (value.ndim - 1)))
-    return codes.astype(np.int8), scales
+    return np.round(value / scales).astype(np.int8), scales

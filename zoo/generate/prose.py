@@ -46,7 +46,8 @@ def continue_text(
         cached += len(ids)
         if unknown is not None:
             last[:, unknown] = -np.inf
-        last = penalise(last, [np.array(sorted(set(written[-length:])))], repetition_penalty)
+        if repetition_penalty != 1.0:
+            last = penalise(last, [np.array(sorted(set(written[-length:])))], repetition_penalty)
         token = int(choose(last, uniforms[i : i + 1], temperature=temperature, top_k=top_k, top_p=top_p)[0])
         written.append(token)
         ids = [token]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+MANY = 2048
+"""Values from which on another way to sort them is faster."""
+
 
 def penalise(logits: np.ndarray, seen: list[np.ndarray], penalty: float) -> np.ndarray:
     """Divide positive and multiply negative logits (n, vocabulary) of tokens already seen, row by row.
@@ -30,14 +33,27 @@ def keep_top_p(logits: np.ndarray, p: float) -> np.ndarray:
     """Forbid all but the smallest set of tokens whose probability reaches p (nucleus; Holtzman et al., 2020)."""
     if p >= 1.0:
         return logits
-    order = np.argsort(-logits, axis=1, kind="stable")
-    sorted_logits = np.take_along_axis(logits, order, axis=1)
-    before = probabilities(sorted_logits).cumsum(axis=1)
-    before = np.concatenate([np.zeros((len(logits), 1)), before[:, :-1]], axis=1)
-    sorted_logits = np.where(before >= p, -np.inf, sorted_logits)  # the most likely token always stays
-    kept = np.empty_like(sorted_logits)
-    np.put_along_axis(kept, order, sorted_logits, axis=1)
+    kept = np.full_like(logits, -np.inf)
+    for row, shares, out in zip(logits, probabilities(logits), kept, strict=True):
+        # Tokens less likely than this have no more than 1 - p between them, so none of them is in the nucleus.
+        candidates = np.flatnonzero(shares >= (1 - p) / len(row))
+        order = candidates[_descending(row[candidates])]
+        reached = shares[order].cumsum()
+        nucleus = order[: 1 + reached[:-1].searchsorted(p)]  # the most likely token always stays
+        out[nucleus] = row[nucleus]
     return kept
+
+
+def _descending(values: np.ndarray) -> np.ndarray:
+    """Indices of values (n,) from the largest on; equal ones keep their order."""
+    if len(values) < MANY or values.dtype != np.float32:
+        return (-values).argsort(kind="stable")
+    # Whole numbers sort four times as fast: the value's bits, put in order, above the index.
+    bits = (values + np.float32(0)).view(np.uint32)
+    ascending = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
+    keys = (~ascending).astype(np.uint64) << np.uint64(32) | np.arange(len(values), dtype=np.uint64)
+    keys.sort()
+    return (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:
@@ -58,4 +74,5 @@ def choose(
         return logits.argmax(axis=1)
     logits = keep_top_p(keep_top_k(logits / temperature, top_k), top_p)
     cumulative = probabilities(logits).cumsum(axis=1)
-    return np.minimum((cumulative <= uniforms[:, None] * cumulative[:, -1:]).sum(axis=1), logits.shape[1] - 1)
+    found = [row.searchsorted(uniform * row[-1], "right") for row, uniform in zip(cumulative, uniforms, strict=True)]
+    return np.minimum(found, logits.shape[1] - 1)

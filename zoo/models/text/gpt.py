@@ -78,7 +78,9 @@ class Attention(nn.Module):
         if past is not None:
             key, value = torch.cat([past[0], key], dim=2), torch.cat([past[1], value], dim=2)
         p = key.shape[2] - t
-        if p == 0:
+        if t == 1:  # the newest sees all
+            out = F.scaled_dot_product_attention(query, key, value)
+        elif p == 0:
             out = F.scaled_dot_product_attention(query, key, value, is_causal=True)
         else:
             mask = torch.ones(t, p + t, dtype=torch.bool, device=x.device).tril(p)
