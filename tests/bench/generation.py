@@ -168,10 +168,10 @@ def dcgan() -> None:
         reference = timing.Contender("published", timing.stepping(theirs), 64, timing.all_cores())
         ours = {
             "dcgan.mnist, onnxruntime": timing.Contender(
-                "bundled", timing.stepping(lambda: bundled.run("generator", latents=latents, labels=labels)), 64, 1
+                "bundled", timing.stepping(lambda: bundled.run("generator", latents=latents, labels=labels)), 64, 2
             ),
             "dcgan of the paper's widths, onnxruntime": timing.Contender(
-                "same", timing.stepping(lambda: same.run("generator", latents=rows)), 64, 1
+                "same", timing.stepping(lambda: same.run("generator", latents=rows)), 64, 2
             ),
         }
         found = timing.rates([reference, *ours.values()], BUDGET)

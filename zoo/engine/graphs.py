@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 FILE = "graphs.json"
 MAX_GRAPH_BYTES = 512 << 20
-THREADED_BYTES = 4 << 20
-"""Weights (as stored) above which a part runs on two threads; smaller ones are faster on one."""
+THREADED_BYTES, THREADED_STEP_BYTES = 1 << 20, 4 << 20
+"""Weights (as stored) above which a part runs on two threads: a part that is run once, or step by step."""
 _FAULTS = (
     "Fail",
     "InvalidArgument",
@@ -79,7 +79,8 @@ class Graphs:
         path = self.folder / self.parts[part]["file"]
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
-        large = (self.folder / "model.safetensors").stat().st_size > THREADED_BYTES
+        limit = THREADED_STEP_BYTES if self.parts[part]["state"] else THREADED_BYTES
+        large = (self.folder / "model.safetensors").stat().st_size > limit
         options.intra_op_num_threads = min(2, os.cpu_count() or 1) if large else 1
         options.enable_cpu_mem_arena = False
         try:
