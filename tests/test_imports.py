@@ -22,8 +22,7 @@ LAYERS = (  # from the ground up: a unit imports units of lower layers, and itse
     {"zoo.compress", "zoo.engine", "zoo.export", "zoo.hub", "zoo.snippets"},
     {"zoo.card", "zoo.doctor", "zoo.generate"},
     {"zoo.release", "zoo.space", "zoo.table", "zoo.ui", "zoo.verify"},
-    {"zoo.evidence", "zoo.figures", "zoo.space_page", "zoo.space_room"},
-    {"zoo.space_check"},
+    {"zoo.evidence", "zoo.figures"},
     {"zoo.__main__"},
     {"train"},
 )

@@ -21,8 +21,11 @@ import pytest
 from hub_server import Repository, TestHub
 from PIL import Image
 
-from zoo import hub, space, space_check, space_page, space_room
+from zoo import hub, space
 from zoo.generate import provenance
+from zoo.space import check as space_check
+from zoo.space import page as space_page
+from zoo.space import room as space_room
 from zoo.ui import shell
 
 ROOT = Path(__file__).parent.parent

@@ -355,11 +355,12 @@ def _space_build(arguments: argparse.Namespace) -> int:
 
 
 def _space_check(arguments: argparse.Namespace) -> int:
-    from zoo import space, space_check
+    from zoo import space
+    from zoo.space import check
 
     reports = []
     for name in space.named(arguments.name):
-        found = space_check.check(name, fresh=arguments.fresh, zero_gpu=arguments.zero_gpu, model=arguments.model)
+        found = check.check(name, fresh=arguments.fresh, zero_gpu=arguments.zero_gpu, model=arguments.model)
         reports.append(asdict(found))
         if not arguments.json:
             print(found, flush=True)

@@ -1,4 +1,4 @@
-"""The clean room in which `zoo.space_check` runs a Space: only its folder, and what its requirements.txt brings.
+"""The clean room in which `zoo.space.check` runs a Space: only its folder, and what its requirements.txt brings.
 
 The interpreter runs without site-packages (-S). The distributions that requirements.txt leads to, over their own
 requirements, are linked into a folder of their own, so a package that is installed here and is not asked for there is

@@ -1,6 +1,6 @@
 """Examine a Space before it is uploaded: its front matter, its requirements, and a start as its host would start it.
 
-`check` builds the folder in a temporary place and runs its app in a clean room (`zoo.space_room`) with SYSTEM and
+`check` builds the folder in a temporary place and runs its app in a clean room (`zoo.space.room`) with SYSTEM and
 SPACE_ID set; with `zero_gpu` also with what ZeroGPU sets, and a small service in the place of the one that lends its
 devices there. It waits for the first page and calls an endpoint of each modality. A static Space is served as files.
 """
@@ -32,12 +32,12 @@ from urllib.parse import urlsplit
 import numpy as np
 from PIL import Image
 
-from zoo import space_page
 from zoo.config import suggestion
 from zoo.entry import AUDIO_CLASSIFICATION, AUDIO_GENERATION, IMAGE_CLASSIFICATION
 from zoo.generate import library
 from zoo.space import ENDPOINT, STATIC, Built, SpaceError, build
-from zoo.space_room import PYTHON, Room, prepare, requirements
+from zoo.space import page as static_page
+from zoo.space.room import PYTHON, Room, prepare, requirements
 
 FIELDS = (
     "title", "emoji", "colorFrom", "colorTo", "sdk", "sdk_version", "python_version", "app_file", "app_port",
@@ -117,7 +117,7 @@ def examine(built: Built, *, fresh: bool = False, zero_gpu: bool = False) -> Rep
     if (built.folder / "spaces").exists():
         report.faults.append("the folder holds `spaces/`, which hides Hugging Face's own package `spaces`")
     if built.name in STATIC:
-        faults, fetched = space_page.examine(built.folder, "index.html")
+        faults, fetched = static_page.examine(built.folder, "index.html")
         report.faults += faults
         report.samples["index.html"] = f"it and what it names: {fetched} files, all from here"
         return report

@@ -1,4 +1,4 @@
-"""Spaces: `build` the folder that is uploaded, and `push` it. `zoo.space_check` examines one as its host would run it.
+"""Spaces: `build` the folder that is uploaded, and `push` it. `zoo.space.check` examines one as its host would run it.
 
 A Space here is a folder of spaces/: README.md with the front matter that Hugging Face reads, app.py and
 requirements.txt. What is uploaded is that folder with the package `zoo` beside it, the checkpoints that its tabs need,
@@ -23,7 +23,7 @@ from zoo.metrics.judges import judge_of
 if TYPE_CHECKING:
     from huggingface_hub import SpaceHardware
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SPACES = ("browser", "all", "image", "text", "audio", "crossmodal")
 """In the order in which they are pushed together: first the one that every account may host."""
 ENDPOINT = "endpoint"
