@@ -233,8 +233,15 @@ def test_results_can_be_downloaded_as_png_and_wav(app: Served, playwright: Any, 
             assert Path(download.value.path()).read_bytes().startswith(magic)
 
 
-def test_stop_stops_the_writing(app: Served, playwright: Any, tmp_path: Path) -> None:
-    with visitor(playwright, tmp_path, app.url) as page:
+SLOW = """import time
+from zoo.engine.graphs import Graphs
+step = Graphs.step
+Graphs.step = lambda self, ids, state: (time.sleep(0.01), step(self, ids, state))[1]"""
+"""A machine on which 1,000 tokens take ten seconds and more, so that there is something to stop."""
+
+
+def test_stop_stops_the_writing(playwright: Any, tmp_path: Path) -> None:
+    with served(tmp_path, first=SLOW) as app, visitor(playwright, tmp_path, app.url) as page:
         page.locator("#write_length input[type=number]").fill("1000")
         page.locator("#write_length input[type=number]").press("Enter")
         page.locator("#write_run").click()
