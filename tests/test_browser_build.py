@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
+import soundfile
+import soxr
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 from test_browser import chromium
@@ -29,6 +32,7 @@ from zoo.generate.replay import Replay, replay
 from zoo.noise import MAX_SEED, Noise
 
 ROOT = Path(__file__).parent.parent
+SAMPLES = ROOT / "zoo" / "data" / "samples" / "spoken_digits" / "data" / "test-00000-of-00001.parquet"
 PATH = "/some/path/"
 """Where the page lies: under a path, for it must not ask for anything from the root."""
 FLAGS = ["--headless=new", "--no-sandbox", "--disable-background-networking", "--disable-component-update",
@@ -184,6 +188,13 @@ def pixels_of(page: Page, canvas: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("RGBA"))
 
 
+def spoken(digit: str) -> tuple[np.ndarray, int]:
+    """A recording of `digit` from the samples that come with the zoo, and its sample rate."""
+    rows = pq.read_table(SAMPLES).to_pylist()
+    (recording, *_) = [row["audio"]["bytes"] for row in rows if str(row["label"]) == digit]
+    return soundfile.read(io.BytesIO(recording), dtype="float32")
+
+
 def remade(data: bytes) -> Replay:
     """What `replay` says of a file that the page saved."""
     *_, last = replay(provenance.look(data))
@@ -322,6 +333,30 @@ def test_the_kernel_multiplies_matrices_of_any_size(shared: Page) -> None:
         assert np.abs(np.array(found) - (values.astype(np.float64) @ x + 1)).max() < 1e-5
 
 
+def test_a_spoken_word_is_found_alike(shared: Page) -> None:
+    said, rate = spoken("9")
+    noise = Noise(1).normal_array(4 * 48_000)
+    quiet, long = (
+        noise[:20_000] * np.float32(0.01),
+        np.concatenate([noise[:100] / 9, np.tile(said, 4), noise[:900] / 9]),
+    )
+    for waveform, given_rate in (
+        (said, rate),
+        (np.concatenate([quiet, soxr.resample(said, rate, 44_100), quiet]), 44_100),
+        (np.concatenate([quiet, soxr.resample(said, rate, 48_000), quiet]), 48_000),
+        (soxr.resample(said, rate, 11_025), 11_025),
+        (long, rate),  # more than a second: the one with the most sound
+    ):
+        code = (
+            "const w = m.spokenWord(Float32Array.from(given[0]), given[1]); return [[...w], [...m.fitLength(w, 8000)]]"
+        )
+        found = call(shared, "generate/speech.js", code, [waveform.tolist(), given_rate])
+        wanted = crossmodal.spoken_word(waveform, given_rate)
+        assert len(found[0]) == len(wanted)
+        assert np.abs(np.array(found[0]) - wanted).max() < 0.01 * np.abs(wanted).max()
+        assert np.abs(np.array(found[1]) - crossmodal.fit_length(wanted, 8000)).max() < 0.01 * np.abs(wanted).max()
+
+
 def test_a_plane_through_latent_space_lies_alike(shared: Page) -> None:
     columns = Noise(3).normal_array(32, 2)
     axes, _ = np.linalg.qr(columns.astype(np.float64))
@@ -350,7 +385,7 @@ def test_the_page_says_what_the_app_says(shared: Page) -> None:
 
     found = call(shared, "ui/strings.js", "return m.STRINGS")
     theirs = {key: tuple(words) for key, words in found.items()}
-    both = theirs.keys() & strings._STRINGS.keys() - {"cross_intro", "models_intro", "error_inside"}
+    both = theirs.keys() & strings._STRINGS.keys() - {"models_intro", "error_inside"}
     assert len(both) > 60
     assert {key: theirs[key] for key in both} == {key: strings._STRINGS[key] for key in both}
 
@@ -493,6 +528,68 @@ def test_a_number_takes_every_form_and_is_read_as_python_reads_it(host: Host, en
         assert not [difference for difference in again.differences if difference.what == "chain"]
 
 
+def test_a_spoken_digit_is_judged_as_python_judges_it(host: Host, engine: Browser, tmp_path: Path) -> None:
+    with visitor(engine, host) as (page, _):
+        open_tab(page, "crossmodal", "voice")
+        page.locator("#cross-run").click()
+        expect(page.locator("#cross-status")).to_contain_text("There is no recording yet")
+        waveform, rate = spoken("7")
+        _give(page, tmp_path, waveform, rate)
+        expect(page.locator("#cross-words")).to_have_text("seven · 七", timeout=WAIT)
+        ended(page, "cross")
+        judged = crossmodal.recognise_speech(waveform, rate)
+        expect(page.locator("#cross-source")).to_contain_text(judged.source.line())
+        best = sorted(judged.probabilities.items(), key=lambda item: -item[1])[:4]
+        shown = page.locator("#cross-chances > div").all_text_contents()
+        assert [number for number, _ in best][:1] == [row[:1] for row in shown][:1] == ["7"]
+        assert all(abs(float(row[1:-1]) / 100 - judged.probabilities[row[0]]) <= 0.01 for row in shown)
+        again = remade(saved(page, "cross-sound-save"))
+        (heard,) = again.marked.record.parents
+        assert (heard.operation, heard.sha256) == ("crossmodal.recognise_speech", judged.source.record.sha256)
+        assert heard.parents == (provenance.recording(waveform, rate),)
+        assert not [difference for difference in again.differences if difference.what == "chain"]
+        expect(page.locator("#voice-sound-play")).to_be_visible()
+
+        _give(page, tmp_path, np.zeros(rate, np.float32), rate)
+        expect(page.locator("#cross-status.failed")).to_contain_text("the recording is silent", timeout=WAIT)
+        _give(page, tmp_path, np.zeros(31 * rate, np.float32), rate)
+        expect(page.locator("#voice-told.failed")).to_have_text(
+            "The recording lasts 31 seconds; 0.1 to 30 are allowed."
+        )
+        (tmp_path / "given.wav").write_bytes(b"RIFF" + bytes(99))
+        page.locator("#voice-file").set_input_files(tmp_path / "given.wav")
+        expect(page.locator("#voice-told.failed")).to_contain_text("This browser can read no sound in that")
+
+
+def _give(page: Page, folder: Path, waveform: np.ndarray, rate: int) -> None:
+    soundfile.write(folder / "given.wav", waveform, rate, subtype="FLOAT")
+    page.locator("#voice-file").set_input_files(folder / "given.wav")
+
+
+def test_the_microphone_records_a_digit_and_its_refusal_is_told(
+    host: Host, playwright: Playwright, tmp_path: Path
+) -> None:
+    said, rate = spoken("7")
+    silence = np.zeros(rate, np.float32)
+    soundfile.write(tmp_path / "said.wav", np.concatenate([silence, said, silence, silence, silence]), rate)
+    fake = ["--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={tmp_path / 'said.wav'}%noloop"]
+    engine = playwright.chromium.launch(
+        executable_path=chromium(), headless=True, args=[*FLAGS, "--disable-gpu", *fake]
+    )
+    with visitor(engine, host) as (page, context):
+        open_tab(page, "crossmodal", "voice")
+        page.locator("#voice-record").click()
+        expect(page.locator("#voice-told.failed")).to_contain_text("The microphone was refused")
+        context.grant_permissions(["microphone"])
+        page.locator("#voice-record").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("#voice-record")).to_have_text("Stop2 s", timeout=WAIT)  # seconds that are left
+        page.keyboard.press("Enter")
+        expect(page.locator("#voice-record")).to_have_text("Record")
+        expect(page.locator("#cross-words")).to_have_text("seven · 七", timeout=WAIT)
+    engine.close()
+
+
 # --- the page as a page ---
 
 
@@ -591,6 +688,7 @@ def test_nothing_overflows_a_phone(host: Host, engine: Browser, language: str) -
             "redraw",
             "audio",
             "crossmodal sketch",
+            "voice",
             "models",
         ):
             open_tab(page, *tabs.split())

@@ -42,8 +42,8 @@ PACKED = ("ort-wasm-simd-threaded.wasm", "ort-wasm-simd-threaded.jspi.wasm")
 """The two builds of the runtime (without WebGPU and with it): packed, for not every host packs what it sends."""
 PARTS = ("generator", "encoder", "decoder", "duration", "condition", "classifier")
 """Parts that the page runs. A WaveNet's steps it computes itself (spaces/browser/engine/wavenet.js)."""
-JUDGED = ("mnist",)
-"""Data sets whose judge the page asks; other classifiers stay behind."""
+JUDGED = ("mnist", "spoken_digits")
+"""Data sets whose judge the page asks (of a drawing and of a recording); other classifiers stay behind."""
 _UNBUILT = 'const VERSION = "unbuilt";'
 
 

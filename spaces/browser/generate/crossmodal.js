@@ -1,4 +1,4 @@
-/** A number written or drawn -> the same number in every other form (zoo/generate/crossmodal.py). */
+/** A number written, drawn or spoken -> the same number in every other form (zoo/generate/crossmodal.py). */
 
 import { MAX_DIGITS, speak } from "./audio.js";
 import { greyOf, inkOf, likeDigits } from "./drawing.js";
@@ -6,6 +6,7 @@ import { drawClasses } from "./image.js";
 import { InputError, shown, words } from "./inputs.js";
 import { digitsOf, inChinese, inEnglish } from "./numbers.js";
 import { probabilities } from "./sampling.js";
+import { fitLength, spokenWord } from "./speech.js";
 
 /** Of the noise that digits are drawn from. */
 export const TRUNCATION = 0.8;
@@ -31,9 +32,22 @@ export function readNumber(/** @type {string} */ text) {
 export async function recognise(judge, grey, height, width) {
   const seen = Float32Array.from(likeDigits(inkOf(grey, height, width)));
   const inputs = seen.map((value) => value * 2 - 1);
-  const { logits } = await (await judge.part("classifier")).run({ inputs: { data: inputs, shape: [1, 1, 28, 28] } });
-  const chances = probabilities(logits);
-  return { reading: Object.fromEntries(Array.from(chances, (chance, i) => [`${judge.labels[i] ?? i}`, chance])), seen };
+  return { reading: await chancesOf(judge, inputs, [1, 1, 28, 28]), seen };
+}
+
+/**
+ * What digit the judge of words hears in a recording of one, 0.1 to 30 seconds.
+ * @param {Model} judge @param {Float32Array} waveform in [-1, 1] @param {number} rate @returns {Promise<Reading>}
+ */
+export async function hear(judge, waveform, rate) {
+  const heard = fitLength(spokenWord(waveform, rate), judge.config.frames * judge.config.hop_length);
+  return await chancesOf(judge, heard, [1, heard.length]);
+}
+
+/** @param {Model} judge @param {Float32Array} inputs @param {number[]} shape @returns {Promise<Reading>} */
+async function chancesOf(judge, inputs, shape) {
+  const { logits } = await (await judge.part("classifier")).run({ inputs: { data: inputs, shape } });
+  return Object.fromEntries(Array.from(probabilities(logits), (chance, i) => [`${judge.labels[i] ?? i}`, chance]));
 }
 
 /** Probabilities of single digits -> those of the likeliest numbers they make together. @param {Reading[]} readings */
@@ -53,20 +67,24 @@ function entries(reading) {
 }
 
 /**
- * A number, typed or drawn, in every form. Yields what the judge saw in a drawing first, then the share that is done.
+ * A number, typed, drawn or said, in every form. Yields what the judge saw or heard first, then the share that is done.
+ * `judge` sees pictures, or hears words where there is a recording.
  * @param {{judge: Model, painter: Model, voice: Model}} models
- * @param {{number?: string, drawing?: {pixels: Uint8ClampedArray, side: number}, speaker: number, seed: number}} request
+ * @param {{number?: string, drawing?: {pixels: Uint8ClampedArray, side: number},
+ *   recording?: {waveform: Float32Array, rate: number}, speaker: number, seed: number}} request
  */
-export async function* realise({ judge, painter, voice }, { number, drawing, speaker, seed }) {
+export async function* realise({ judge, painter, voice }, { number, drawing, recording, speaker, seed }) {
   /** @type {[string, number][] | undefined} */
   let judged;
   /** @type {Float32Array | undefined} */
   let seen;
+  /** @type {Reading | undefined} */
+  let reading;
   let digits;
-  if (drawing) {
-    const found = await recognise(judge, greyOf(drawing.pixels), drawing.side, drawing.side);
-    seen = found.seen;
-    judged = entries(found.reading).sort((a, b) => b[1] - a[1]);
+  if (drawing) ({ reading, seen } = await recognise(judge, greyOf(drawing.pixels), drawing.side, drawing.side));
+  else if (recording) reading = await hear(judge, recording.waveform, recording.rate);
+  if (reading) {
+    judged = entries(reading).sort((a, b) => b[1] - a[1]);
     digits = judged[0][0];
     yield { judged };
   } else {

@@ -149,6 +149,15 @@ export function txt(text, step, made) {
 }
 
 /**
+ * A visitor's recording as the step before, by the sha256 of its samples. A voice is never kept.
+ * @param {Float32Array} waveform @param {number} rate samples a second @returns {Promise<Step>}
+ */
+export async function recordingStep(waveform, rate) {
+  const bytes = new Uint8Array(waveform.buffer, waveform.byteOffset, waveform.byteLength);
+  return { operation: "given.recording", sha256: await sha256(bytes), parameters: { samples: waveform.length, sample_rate: rate } };
+}
+
+/**
  * A visitor's drawing as the step before: what the model saw of it, not the drawing itself.
  * @param {Float32Array} seen (side, side) in [0, 1] @returns {Promise<Step>}
  */

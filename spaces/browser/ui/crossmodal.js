@@ -1,13 +1,15 @@
-/** The Cross-modal tab: a number typed or drawn; judged, and turned into the other forms. */
+/** The Cross-modal tab: a number typed, drawn or spoken; judged, and turned into the other forms. */
 
 import { Action } from "./action.js";
 import { firstVoice, playSound, voices } from "./audio.js";
+import { Failed } from "./client.js";
 import { byId, chips, element, intro, numberOf, picker, seedRow, tabbed, textbox } from "./controls.js";
-import { readingStep, step } from "./files.js";
+import { hearingStep, readingStep, step } from "./files.js";
 import { showSheet } from "./image.js";
 import { Pad, PictureFrame } from "./pictures.js";
 import { TRUNCATION } from "../generate/crossmodal.js";
 import { Player } from "./player.js";
+import { Recorder } from "./recorder.js";
 
 /** @typedef {import("./page.js").Zoo} Zoo */
 
@@ -20,6 +22,9 @@ const SHOWN = 4;
 export function build(zoo) {
   const { judge, painter, voice } = zoo.numbers;
   const pad = new Pad("sketch-pad", "drawing");
+  const recorder = new Recorder("voice", () => {
+    if (way === "voice") action.run();
+  });
   const words = element("p", { class: "words", id: "cross-words" }, element("span", { class: "empty", text: "words_empty" }));
   const best = element("b", { id: "cross-best" }), chances = element("dl", { id: "cross-chances" });
   const judged = element("div", { class: "sheet judged" }, element("h3", { text: "recognised" }), best, chances);
@@ -39,31 +44,44 @@ export function build(zoo) {
     );
   }
 
+  function given() {
+    if (way === "type") return { number: byId("type-number").value };
+    if (way === "sketch") return { drawing: pad.drawing };
+    if (!recorder.recording) throw new Failed("nothing_heard", {});
+    return { recording: recorder.recording };
+  }
+
+  /** What stands before the result. @param {{seen?: Float32Array}} result @param {{number?: string, recording?: import("./recorder.js").Recording}} request */
+  async function before({ seen }, { number, recording }) {
+    if (recording) return [await hearingStep(zoo, recording)];
+    return [seen ? await readingStep(zoo, seen) : { operation: "crossmodal.read_number", parameters: { text: number } }];
+  }
+
   const action = new Action(zoo.client, "cross", {
     task: "realise",
     verb: "translate",
     request: () => ({
-      judge, painter, voice, model: painter,
+      judge: way === "voice" ? zoo.listener : judge, painter, voice, model: painter,
       speaker: Number(byId("cross-speaker").value),
       seed: numberOf("cross-seed"),
-      ...(way === "type" ? { number: byId("type-number").value } : { drawing: pad.drawing }),
+      ...given(),
     }), // prettier-ignore
     step: ({ judged: readings, english, chinese }) => {
       judgeSays(readings);
       if (english) words.textContent = `${english} · ${chinese}`;
     },
-    show: ({ result, halted }, { speaker, seed, number }) => {
+    show: ({ result, halted }, request) => {
+      const { speaker, seed } = request;
       judgeSays(result.judged);
-      if (halted || !result.waveform) return zoo.sourceLine(judge);
+      if (halted || !result.waveform) return zoo.sourceLine(request.judge);
       words.textContent = `${result.english} · ${result.chinese}`;
-      const parents = async () => [result.seen ? await readingStep(zoo, result.seen) : { operation: "crossmodal.read_number", parameters: { text: number } }];
-      parents().then((before) => {
-        const drawn = { operation: "image.draw_number", seed, parameters: { digits: result.digits, truncation: TRUNCATION }, parents: before };
+      before(result, request).then((parents) => {
+        const drawn = { operation: "image.draw_number", seed, parameters: { digits: result.digits, truncation: TRUNCATION }, parents };
         showSheet(zoo, frame, result.sheet, step(zoo, painter, drawn));
         const parameters = { ...result.parameters, speaker: zoo.speakers(voice)[speaker] };
-        playSound(zoo, player, result, step(zoo, voice, { operation: "audio.speak", seed, parameters, parents: before }));
+        playSound(zoo, player, result, step(zoo, voice, { operation: "audio.speak", seed, parameters, parents }));
       });
-      return [zoo.sourceLine(judge), zoo.sourceLine(painter, seed), zoo.sourceLine(voice, seed)].join("\n");
+      return [zoo.sourceLine(request.judge), zoo.sourceLine(painter, seed), zoo.sourceLine(voice, seed)].join("\n");
     },
   });
   const ways = tabbed("kinds", "tab_crossmodal", [
@@ -78,6 +96,9 @@ export function build(zoo) {
         })), // prettier-ignore
     },
     { name: "sketch", key: "sketch", build: () => element("div", { class: "way" }, element("label", { text: "drawing" }), pad.node) },
+    ...(zoo.card(zoo.listener)
+      ? [{ name: "voice", key: "voice", build: () => element("div", { class: "way" }, element("label", { text: "recording" }), recorder.node) }]
+      : []),
   ], (name) => {
     way = name;
     zoo.opened(name);
@@ -93,5 +114,5 @@ export function build(zoo) {
     ],
     [element("div", { class: "forms" }, element("div", { class: "sheet" }, words), judged), frame.node, player.node],
   );
-  return { node: element("div", {}, panel), open: ways.open, names: ["type", "sketch"] };
+  return { node: element("div", {}, panel), open: ways.open, names: zoo.card(zoo.listener) ? ["type", "sketch", "voice"] : ["type", "sketch"] };
 }

@@ -1,6 +1,6 @@
 /** What a visitor takes home: files that say how they were made. */
 
-import { drawingStep, png, txt, wav } from "../generate/provenance.js";
+import { drawingStep, png, recordingStep, txt, wav } from "../generate/provenance.js";
 
 /** @typedef {import("../generate/provenance.js").Step} Step */
 /** @typedef {import("./page.js").Zoo} Zoo */
@@ -22,6 +22,11 @@ export function step(zoo, model, about) {
 /** What stands before a result that the judge's reading of a drawing led to. @param {Zoo} zoo @param {Float32Array} seen */
 export async function readingStep(zoo, seen) {
   return step(zoo, zoo.numbers.judge, { operation: "crossmodal.recognise_drawing", parents: [await drawingStep(seen)] });
+}
+
+/** The same of a recording. @param {Zoo} zoo @param {import("./recorder.js").Recording} recording */
+export async function hearingStep(zoo, { waveform, rate }) {
+  return step(zoo, zoo.listener, { operation: "crossmodal.recognise_speech", parents: [await recordingStep(waveform, rate)] });
 }
 
 /** @param {Zoo} zoo @param {import("../generate/sheet.js").Sheet} sheet @param {Step} about */

@@ -41,6 +41,8 @@ export class Zoo {
     };
     /** Those that read, draw and say a number. */
     this.numbers = { judge: index.judges.mnist ?? "", painter: "dcgan.mnist", voice: "wavenet.spoken-digits" };
+    /** The judge that hears what a visitor says, "" where the page has none. */
+    this.listener = index.judges.spoken_digits ?? "";
   }
 
   /** @param {string} name @returns {Card} */
@@ -142,7 +144,7 @@ function build(zoo) {
   const wanted = location.hash.slice(1);
   /** @type {Record<string, {node: HTMLElement, open: (name: string) => void, names: string[]}>} */
   const built = {};
-  const kinds = { text: ["write", "poem"], image: ["draw", "morph", "map", "redraw"], audio: [], crossmodal: ["type", "sketch"], models: [] };
+  const kinds = { text: ["write", "poem"], image: ["draw", "morph", "map", "redraw"], audio: [], crossmodal: ["type", "sketch", "voice"], models: [] };
   const tabs = tabbed("tabs", "name", Object.entries(modules).map(([name, module]) => ({
     name,
     key: `tab_${name}`,

@@ -30,16 +30,20 @@ export class Player {
     new ResizeObserver(() => this.#draw()).observe(this.canvas);
   }
 
-  /** @param {Float32Array} waveform @param {number} rate @param {Blob} file @param {() => void} save */
+  /**
+   * A result, that is heard at once and can be saved, or (without `save`) what the visitor gave.
+   * @param {Float32Array} waveform @param {number} rate @param {Blob} file @param {() => void} [save]
+   */
   show(waveform, rate, file, save) {
     URL.revokeObjectURL(this.audio.src);
     this.audio.src = URL.createObjectURL(file);
     this.waveform = waveform;
     this.rate = rate;
     this.save = save;
+    this.saver.hidden = !save;
     this.node.hidden = false;
     this.#look();
-    this.play();
+    if (save) this.play();
   }
 
   play() {

@@ -5,7 +5,7 @@ export const STRINGS = {
   // frame
   name: ["Model Zoo", "模型园"],
   motto: ["Small generative models, written and trained from scratch", "从零写成、从零训练的小型生成模型"],
-  here: ["Everything runs in this browser, on your device. Nothing you type or draw leaves it.", "一切都在你的浏览器里运算，所写所画不会离开这台设备。"],
+  here: ["Everything runs in this browser, on your device. Nothing you type, draw or say leaves it.", "一切都在你的浏览器里运算，所写、所画、所说都不会离开这台设备。"],
   switch_language: ["切换到中文", "Switch to English"],
   other_language: ["中文", "English"],
   shade: ["Light or dark", "浅色或深色"],
@@ -106,14 +106,21 @@ export const STRINGS = {
   sampling: ["Sampling", "正在采样"],
   // cross-modal
   cross_intro: [
-    "Write a number, or draw a digit. The judge says what it reads; the other forms are made from it.",
-    "写一个数，或手写一个数字。判别模型说出它读到了什么，再由此生成其余形式。",
+    "Give a number in any form. The judges say what they saw or heard; the other forms are made from it.",
+    "用任何方式给出一个数。判别模型说出它看见或听见了什么，再由此生成其余形式。",
   ],
   type: ["Type", "打字"],
   sketch: ["Draw", "手写"],
   number: ["A number", "一个数"],
   number_placeholder: ["seven, 七, 42, forty-two …", "七、42、四十二、seven ……"],
   drawing: ["Draw one digit", "写一个数字"],
+  voice: ["Speak", "说话"],
+  recording: ["Say one digit in English", "用英语说一个数字"],
+  record: ["Record", "录音"],
+  stop_recording: ["Stop", "停止"],
+  choose_sound: ["Choose a file", "选择文件"],
+  recording_now: ["Listening: say a digit now.", "正在听，请说一个数字。"],
+  mic_asked: ["The browser asks whether this page may listen.", "浏览器正在询问是否允许使用麦克风。"],
   translate: ["Turn it into the others", "化作其余形式"],
   recognised: ["What the judge makes of it", "判别模型的判断"],
   in_words: ["In words", "文字"],
@@ -193,6 +200,35 @@ export const STRINGS = {
   error_many_digits: ["There are {given} digits; at most {limit} are allowed.", "共有 {given} 个数字，最多 {limit} 个。"],
   error_unknown_digit: ["{name} has not learnt {digit}.", "{name} 没学过 {digit}。"],
   error_no_number: ["There is no number; type one, such as 42, forty-two or 四十二.", "还没有数，请输入一个，例如 42、forty-two 或 四十二。"],
+  nothing_heard: ["There is no recording yet. Record or upload one first.", "还没有录音，先录一段或上传一段吧。"],
+  mic_refused: [
+    "The microphone was refused. Allow it in the browser's address bar, or choose a file.",
+    "麦克风未获许可。请在浏览器地址栏中允许，或选择文件。",
+  ],
+  mic_none: ["No microphone is there. Connect one, or choose a file.", "没有找到麦克风。请接上麦克风，或选择文件。"],
+  mic_busy: [
+    "The microphone cannot be used; another program may hold it. Choose a file, or try again.",
+    "麦克风无法使用，可能被其他程序占用。请选择文件，或再试一次。",
+  ],
+  mic_unsafe: [
+    "This browser lends this page no microphone: that needs https (or this very machine). Choose a file.",
+    "浏览器不向此页开放麦克风，需用 https 打开（或在本机打开）。请选择文件。",
+  ],
+  mic_failed: ["The microphone cannot be used: {why}", "麦克风无法使用：{why}"],
+  error_sound: [
+    "This browser can read no sound in that; a WAV is always read.",
+    "浏览器无法从中读出声音；WAV 文件总能读。",
+  ],
+  error_large_file: ["The file has {given} MB; at most {limit} MB are read.", "文件有 {given} MB，最多读 {limit} MB。"],
+  error_seconds: [
+    "The recording lasts {given} seconds; {low} to {high} are allowed.",
+    "录音长 {given} 秒，只能是 {low} 到 {high} 秒。",
+  ],
+  error_silent: ["Nothing is heard there: the recording is silent.", "录音里没有声音。"],
+  error_short_word: [
+    "What is heard lasts {given} seconds; a word takes longer.",
+    "只听到 {given} 秒的声音，一个词要更长些。",
+  ],
   error_not_number: [
     "{given} is no whole number that can be read here; write it as 42, forty-two or 四十二.",
     "读不懂「{given}」，请写成 42、forty-two 或 四十二。",
