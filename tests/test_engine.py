@@ -66,9 +66,9 @@ def test_each_bundled_checkpoint_has_graphs_of_its_weights(name: str) -> None:
 def test_a_seed_writes_the_same_text_token_for_token(temperature: float) -> None:
     graphs, modules = both("gpt.shakespeare")
     known = tokenizer.load(hub.PRETRAINED / "gpt.shakespeare")
-    for seed in range(3):
+    for seed in range(2):
         texts = [
-            list(continue_text(network, known, "ROMEO:\n", count=300, temperature=temperature, seed=seed))
+            list(continue_text(network, known, "ROMEO:\n", count=270, temperature=temperature, seed=seed))
             for network in (graphs, modules)
         ]
         assert texts[0] == texts[1]

@@ -197,7 +197,6 @@ def test_it_starts_on_zero_gpu_where_calls_run_in_a_process_of_their_own(image_s
     assert re.match(r"[1-9]\d* calls got a device", report.samples["ZeroGPU"])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["text", "audio", "crossmodal", "all"])
 def test_every_other_space_starts_and_generates(name: str) -> None:
     report = space_check.check(name)
@@ -227,7 +226,6 @@ def test_without_it_import_spaces_finds_our_folder_of_that_name(changed: space.B
     assert "the app died" in report.faults[2] and "spaces" in report.faults[2]
 
 
-@pytest.mark.slow
 def test_our_folder_of_that_name_beside_the_package_does_no_harm(changed: space.Built, tmp_path: Path) -> None:
     """What the design fears happens only without the package: a folder without __init__.py comes after it."""
     (changed.folder / "spaces" / "all").mkdir(parents=True)
@@ -243,7 +241,6 @@ def test_our_folder_of_that_name_beside_the_package_does_no_harm(changed: space.
     assert done.stdout.split() == ["spaces.zero.decorator", "True"], done.stderr[-2000:]
 
 
-@pytest.mark.slow
 def test_a_package_that_is_not_asked_for_is_missing_as_it_would_be_at_the_hosts(changed: space.Built) -> None:
     _without(changed.folder, "onnxruntime")
     report = space_check.examine(changed)
@@ -416,7 +413,6 @@ def test_a_402_is_answered_with_what_a_free_account_may_host(server: TestHub, tm
     assert server.repositories["spaces/user/text"].hardware == "zero-a10g"
 
 
-@pytest.mark.slow
 def test_all_goes_up_under_one_prefix_and_the_static_one_first(server: TestHub, tmp_path: Path) -> None:
     """The one test here that needs npm's packages, in spaces/browser/node_modules or from its registry."""
     server.free.add("user")

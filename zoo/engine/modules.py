@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-THREADED_PARAMETERS = 2_000_000
+THREADED_PARAMETERS = 8_000_000
 """Parameters above which a model runs on two threads."""
 
 
