@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
 FILE = "graphs.json"
 MAX_GRAPH_BYTES = 512 << 20
-THREADED_BYTES, THREADED_STEP_BYTES = 1 << 20, 4 << 20
-"""Weights (as stored) above which a part runs on two threads: a part that is run once, or step by step."""
+THREADED_BYTES, THREADED_STEP_BYTES = 1 << 20, 16 << 20
+"""Weights (as stored) above which a part runs on two threads: one that is run once, or step by step.
+
+Steps are short: on a busy machine two threads that wait for each other are several times as slow as one.
+"""
 _FAULTS = (
     "Fail",
     "InvalidArgument",
