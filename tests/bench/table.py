@@ -69,7 +69,7 @@ def generation_tables(lines: list[dict[str, Any]]) -> dict[str, str]:
     seeds = ["| checkpoint, against torch on | outputs | the same | equal | largest difference |", "|" + "---|" * 5]
     startup = ["| figure | this app | empty gradio app | ratio |", "|---|---|---|---|"]
     ratios = [line for line in lines if "ratio_range" in line]
-    for line in lines:
+    for line in [line for line in lines if "name" in line]:
         name = line["name"]
         if "ratio_range" in line:
             unit, asked = line["unit"], "" if line["asked"] is None else line["asked"]
@@ -99,8 +99,35 @@ def generation_tables(lines: list[dict[str, Any]]) -> dict[str, str]:
         f"{ratios[0]['hardware']}, torch {ratios[0]['torch']}; medians of {ratios[0]['repeats']} repeats, in which "
         f"other processes took at most {100 * max(line['others'] for line in ratios):.0f} % of the CPU."
     )
-    tables = {"speed": [*speed, "", *other], "startup": startup, "weights": weights, "seeds": seeds}
+    browser = browser_tables([line for line in lines if "name" not in line])
+    tables = {"browser": browser, "speed": [*speed, "", *other], "startup": startup, "weights": weights, "seeds": seeds}
     return {"generated": measured, **{name: "\n".join(rows) for name, rows in tables.items()}}
+
+
+def browser_tables(lines: list[dict[str, Any]]) -> list[str]:
+    """What `browser_page.py` printed, as two tables: the panels, and what seeds gave."""
+    visits = {line["panel"]: line["visit_MB"] for line in lines if "visit_MB" in line}
+    rows = ["| panel | page | click to first result | fetched in all | a second run |", "|---|---|---|---|---|"]
+    for line in lines:
+        if "page_s" in line:
+            said = line["again"].split(" · ")  # ..., weights, tokens, tokens/s, s, WebAssembly
+            again = f"{said[-2]}, {said[-3]}" if "tokens/s" in line["again"] else said[-2]
+            times = f"{line['page_s']:.1f} s | {line['first_result_s']:.1f} s"
+            rows.append(f"| {line['panel']} | {times} | {visits[line['panel']]:.1f} MB | {again} |")
+    rows += [
+        "",
+        "| checkpoint, the page against onnxruntime in Python | seeds | the same | apart |",
+        "|---|---|---|---|",
+    ]
+    for line in [line for line in lines if "model" in line]:
+        same = next(value for key, value in line.items() if key.startswith("same_"))
+        apart = ""
+        if "pixels_apart" in line:
+            apart = f"{line['pixels_apart']} pixels, by {line['most']} grey level"
+        elif "samples_apart" in line:
+            apart = f"{line['samples_apart']} of {line['samples']:,} samples"
+        rows.append(f"| {line['model']} | {line['seeds']} | {same} | {apart} |")
+    return rows
 
 
 def _way(key: str) -> str:
