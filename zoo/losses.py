@@ -16,6 +16,11 @@ def non_saturating_loss(fake: Tensor) -> Tensor:
     return F.softplus(-fake).mean()
 
 
+def minimax_loss(fake: Tensor) -> Tensor:
+    """The generator's log(1 - D(G(z))) from logits (n,), averaged (ibid., equation 1): flat where D is certain."""
+    return -F.softplus(fake).mean()
+
+
 def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
     """KL(N(mean, exp(log_variance)) || N(0, 1)), summed over the last axis: (n, d) -> (n,) in nats.
 

@@ -83,7 +83,7 @@ class Bench:
     def wgan_gp(self) -> None:
         """PyTorch-GAN's wgan_gp.py: dense networks, five critic steps to one of the generator."""
         recipe = ours.gan_recipe(**self.numbers | {"batch_size": 5 * self.batch})
-        recipe = replace(recipe, config=VAEConfig(image_size=28), algorithm=wasserstein.Wasserstein())
+        recipe = replace(recipe, config=VAEConfig(image_size=28), algorithm=wasserstein.PEERS)
         data = load("mnist", "train", recipe.config, sample=self.sample)
         peer = pytorch_gan.wgan_gp(shuffled(everything(recipe)["image"], self.batch))
         published = pytorch_gan.wgan_gp(pytorch_gan.loader(data.images[:, 0], 28, self.batch))

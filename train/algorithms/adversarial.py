@@ -1,9 +1,9 @@
-"""Generator against discriminator: one step of each an iteration, non-saturating losses, Adam."""
+"""Generator against discriminator: one step of each an iteration, by the paper's two losses of the generator, Adam."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from train.algorithms.augment import Augmentation, augment
 from train.algorithms.gradients import apply, synchronised
-from zoo.losses import discriminator_loss, non_saturating_loss
+from zoo.losses import discriminator_loss, minimax_loss, non_saturating_loss
 from zoo.noise import Noise
 
 
@@ -32,6 +32,9 @@ class Adversarial:
 
     augment: tuple[Augmentation, ...] = ()
     """Ways in which the discriminator's pictures are changed, for small data sets (`train.algorithms.augment`)."""
+
+    generator_loss: Literal["non-saturating", "minimax"] = "non-saturating"
+    """What the generator minimises: -log D(G(z)), or the game's own log(1 - D(G(z)))."""
 
     def prepare(self, model: nn.Module, accelerator: Accelerator, clip_norm: float) -> AdversarialUpdate:
         """See `train.recipe.Algorithm`; the model gives its own `discriminator()`."""
@@ -71,7 +74,8 @@ class AdversarialUpdate:
 
             # Frozen, and without the data-parallel wrapper: this phase must leave no gradients on it to average.
             adversary = self.accelerator.unwrap_model(self.discriminator).requires_grad_(False)
-            g_loss = non_saturating_loss(adversary(self._seen(fake, noise), labels))
+            objective = minimax_loss if self.settings.generator_loss == "minimax" else non_saturating_loss
+            g_loss = objective(adversary(self._seen(fake, noise), labels))
             self.accelerator.backward(g_loss)
             g_found = apply(self.accelerator, self.generator, self.g_optimizer, self.clip_norm)
             adversary.requires_grad_(True)
