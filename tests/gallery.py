@@ -205,8 +205,13 @@ BROKEN = (
     Plan("tiny-rate", "not-learning", "gpt", _GPT + "--learning-rate 1e-8"),
     Plan("shuffled-labels", "not-learning", "resnet", _RES, shuffled_labels),
 )
+_MLP_GAN = _ALL + "--latent-dim 64 --width 256 --maxout-width 64 --pieces 5 --batch-size 64 --ema-decay 0.99 "
+_MLP_GAN += "--generator-learning-rate 5e-4 --discriminator-learning-rate 5e-4 --steps 3000 --evaluate-every 1500 "
+_WGAN_GP = _ALL + "--width 8 --batch-size 32 --ema-decay 0.99 --steps 1000 --evaluate-every 500 "
 _HEALTHY = {
     "dcgan": _GAN + "--steps 1000 ",
+    "mlp_gan": _MLP_GAN,
+    "wgan_gp": _WGAN_GP,
     "vae": _VAE + "--evaluate-every 150 ",
     "resnet": _RES,
     "gpt": _GPT,

@@ -7,7 +7,7 @@ from train.recipe import Recipe, tiny
 from zoo.models.image.mlp_gan import ENTRY, MLPGANConfig
 
 _MNIST = Recipe(
-    config=MLPGANConfig(),
+    config=MLPGANConfig(width=1200),  # as in the paper
     algorithm=Adversarial(),
     dataset="mnist",
     metric="Fréchet distance",

@@ -14,14 +14,14 @@ _MNIST = Recipe(
     algorithm=_PENALTY,
     dataset="mnist",
     metric="Fréchet distance",
-    steps=4500,
+    steps=12_000,
     batch_size=128,  # 64 for each step of the critic
     schedule="linear",
     warmup=1,
     clip_norm=0.0,
     precision="auto",
-    evaluate_every=500,
-    save_every=500,
+    evaluate_every=1000,
+    save_every=1000,
 )
 PRESETS = {
     "mnist": _MNIST,

@@ -16,11 +16,11 @@ def build(recipe: Recipe, data: Any) -> nn.Module:
 
 
 _SHAKESPEARE = Recipe(
-    config=GPTConfig(context_length=256, num_layers=4, num_heads=4, embedding_dim=256, dropout=0.1),
+    config=GPTConfig(context_length=256, num_layers=6, num_heads=4, embedding_dim=256, dropout=0.15),
     algorithm=SingleLoss(learning_rate=2e-3, weight_decay=0.1),
     dataset="tiny_shakespeare",
     metric="loss",
-    steps=3000,
+    steps=6500,
     batch_size=16,
     precision="auto",
     ema_decay=0.99,
@@ -35,7 +35,7 @@ PRESETS = {
         algorithm=SingleLoss(learning_rate=2e-3, weight_decay=0.1),
         dataset="tang_poems",
         metric="perplexity",
-        steps=1300,
+        steps=4200,
         batch_size=64,
         precision="auto",
         ema_decay=0.995,
