@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from zoo.data.audio import PEAK, Clips
-from zoo.data.image import Images
+from zoo.data.image import VENDORS, Images, on_white, sized
+from zoo.data.load import load
 from zoo.data.source import INFOS, find, read, split_of
 from zoo.data.text import FORMS, Poems, Prose, poem_text
 from zoo.entry import IGNORED
+
+EMOJI_SETS = ("emoji", "emoji_vendors")
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
@@ -118,3 +124,47 @@ def test_a_damaged_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_every_set_ships_a_sample() -> None:
     for name in INFOS:
         assert read(name, "test", sample=True).fingerprint
+
+
+# Colour
+
+
+def test_emoji_are_every_concept_in_each_style_that_has_it() -> None:
+    by_group, by_vendor = (load(name, "test", SimpleNamespace(image_size=32), sample=True) for name in EMOJI_SETS)
+    columns = read("emoji", "test", sample=True).columns
+    drawn = sum(picture is not None for vendor in VENDORS for picture in columns[vendor])
+    assert len(by_group) == len(by_vendor) == drawn
+    assert by_vendor.labels == VENDORS and len(by_group.labels) == 9
+    np.testing.assert_array_equal(by_group.images, by_vendor.images)
+    groups = np.asarray(columns["group"])
+    for i in range(0, drawn, 7):
+        concept, vendor = by_group.concepts[i], VENDORS[by_vendor.targets[i]]
+        assert by_group.targets[i] == groups[concept]
+        encoded = columns[vendor][concept]["bytes"]
+        whole = on_white(encoded).astype(np.float64)
+        halves = whole.reshape(32, 2, 32, 2, 3).mean((1, 3)).transpose(2, 0, 1)
+        assert np.abs(by_group.images[i] - halves).max() <= 0.5
+
+
+def test_what_is_transparent_is_white_and_the_rest_is_blended_with_white() -> None:
+    picture = Image.new("RGBA", (2, 1), (0, 0, 0, 0))
+    picture.putpixel((1, 0), (255, 0, 0, 128))
+    encoded = io.BytesIO()
+    picture.save(encoded, "PNG")
+    np.testing.assert_array_equal(on_white(encoded.getvalue())[0], [[255, 255, 255], [255, 127, 127]])
+
+
+def test_pictures_are_made_smaller_by_whole_factors_alone() -> None:
+    images = np.arange(2 * 3 * 8 * 8, dtype=np.uint8).reshape(2, 3, 8, 8)
+    assert sized(images, 8) is not None and np.array_equal(sized(images, 8), images)
+    assert sized(images, 2)[1, 2, 1, 0] == int(images[1, 2, 4:, :4].mean() + 0.5)
+    assert sized(images, 10)[:, :, 1:-1, 1:-1].tolist() == images.tolist() and not sized(images, 10)[:, :, 0].any()
+    with pytest.raises(ValueError, match="image_size is 3; pictures of 8 pixels"):
+        sized(images, 3)
+
+
+def test_the_splits_of_the_emoji_share_no_concept() -> None:
+    train, held = (
+        load("emoji", split, SimpleNamespace(image_size=32), sample=True) for split in ("train", "validation")
+    )
+    assert not set(train.concepts) & set(held.concepts) and len(held)

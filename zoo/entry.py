@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 IMAGE_GENERATION = "unconditional-image-generation"
 IMAGE_AUTOENCODING = "image-feature-extraction"
 IMAGE_CLASSIFICATION = "image-classification"
+IMAGE_TRANSLATION = "image-to-image"
 TEXT_GENERATION = "text-generation"
+TRANSLATION = "translation"
+FILL_MASK = "fill-mask"
+TEXT_CLASSIFICATION = "text-classification"
 AUDIO_GENERATION = "text-to-audio"
 AUDIO_CLASSIFICATION = "audio-classification"
 
@@ -30,17 +34,27 @@ PARTS: dict[str, tuple[str, ...]] = {
     IMAGE_GENERATION: ("generator",),
     IMAGE_AUTOENCODING: ("generator", "encoder"),
     IMAGE_CLASSIFICATION: ("classifier",),
+    IMAGE_TRANSLATION: ("translator",),
     TEXT_GENERATION: ("decoder",),
+    TRANSLATION: ("text_encoder", "text_decoder"),
+    FILL_MASK: ("masked",),
+    TEXT_CLASSIFICATION: ("text_classifier",),
     AUDIO_GENERATION: ("duration", "condition", "step"),
     AUDIO_CLASSIFICATION: ("classifier",),
 }
 """Parts that a model of a task names in `parts()`; what each takes and gives is in ARCHITECTURE.md."""
+IN_PLACE_OF: dict[str, str] = {"generator": "denoiser"}
+"""A part that a model may name in the place of one of PARTS: many steps of a denoiser make what a generator makes."""
 
 TASKS: dict[str, str] = {
     IMAGE_GENERATION: "noise (and a class) -> image",
     IMAGE_AUTOENCODING: "image -> latent -> image, with a likelihood",
     IMAGE_CLASSIFICATION: "image -> class probabilities; serves as a judge",
+    IMAGE_TRANSLATION: "image -> another image of the same thing",
     TEXT_GENERATION: "tokens -> the next token",
+    TRANSLATION: "a sequence -> its counterpart in another language or alphabet",
+    FILL_MASK: "a text with blanks -> the tokens that fill them",
+    TEXT_CLASSIFICATION: "text -> class probabilities",
     AUDIO_GENERATION: "labels -> waveform",
     AUDIO_CLASSIFICATION: "waveform -> class probabilities; serves as a judge",
 }
@@ -134,6 +148,22 @@ class AutoencodesImages(GeneratesImages, Protocol):
 
 
 @runtime_checkable
+class TranslatesImages(Protocol):
+    """IMAGE_TRANSLATION: an image -> another of the same thing: another style, repaired, larger.
+
+    A model that goes both ways has `translate_back` as well, and a part "translator_back".
+    """
+
+    source_channels: int
+    source_size: int
+    """Channels, height and width of what it is given."""
+
+    def translate(self, images: Tensor) -> Tensor:
+        """images (n, source_channels, source_size, source_size) in [-1, 1] -> images (n, c, h, w) in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
 class Classifies(Protocol):
     """IMAGE_CLASSIFICATION and AUDIO_CLASSIFICATION."""
 
@@ -159,6 +189,42 @@ class GeneratesText(Protocol):
 
     def step(self, ids: Tensor, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """ids int64 (n, t) appended to `state` -> logits (n, t, vocab_size) and the new state."""
+        ...
+
+
+@runtime_checkable
+class TranslatesText(Protocol):
+    """TRANSLATION: source tokens -> target tokens, by an encoder and a decoder with a cache."""
+
+    vocab_size: int
+    context_length: int
+    """Tokens of a source, and of a target, at most."""
+
+    def encode(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """ids int64 (n, s), mask (n, s) true where there is a token -> memory (n, s, d)."""
+        ...
+
+
+@runtime_checkable
+class FillsMasks(Protocol):
+    """FILL_MASK: what stands in the blanks."""
+
+    vocab_size: int
+    context_length: int
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """ids int64 (n, t), mask (n, t) true where there is a token -> logits (n, t, vocab_size)."""
+        ...
+
+
+@runtime_checkable
+class ClassifiesText(Protocol):
+    """TEXT_CLASSIFICATION."""
+
+    context_length: int
+
+    def classify(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """ids int64 (n, t), mask (n, t) true where there is a token -> logits (n, num_classes)."""
         ...
 
 

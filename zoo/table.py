@@ -19,8 +19,12 @@ _HEADS = {
 }
 _TASKS = {
     entry.TEXT_GENERATION: ("writes text", "写文字"),
+    entry.TRANSLATION: ("translates", "翻译"),
+    entry.FILL_MASK: ("fills blanks", "完形填空"),
+    entry.TEXT_CLASSIFICATION: ("sorts texts", "文本分类"),
     entry.IMAGE_GENERATION: ("draws pictures", "画图像"),
     entry.IMAGE_AUTOENCODING: ("draws and reconstructs pictures", "画图像并重建图像"),
+    entry.IMAGE_TRANSLATION: ("changes pictures", "转换图像"),
     entry.AUDIO_GENERATION: ("speaks", "说话"),
     entry.IMAGE_CLASSIFICATION: ("judges pictures", "评判图像"),
     entry.AUDIO_CLASSIFICATION: ("judges speech", "评判语音"),

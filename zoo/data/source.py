@@ -32,8 +32,14 @@ class Info:
     source: str
     hub_id: str = ""
     attribution: str = ""
+    folder: str = ""
+    """Where the rows lie when another set has the same ones: its name."""
 
 
+_EMOJI = (
+    "Noto Emoji (Apache-2.0; Google), Twemoji (CC BY 4.0; Twitter and contributors), OpenMoji (CC BY-SA 4.0; "
+    "HfG Schwäbisch Gmünd and contributors), Fluent Emoji (MIT; Microsoft); names from Unicode CLDR"
+)
 INFOS: dict[str, Info] = {
     info.name: info
     for info in (
@@ -57,6 +63,36 @@ INFOS: dict[str, Info] = {
         Info(
             "tang_poems", "Tang poems (simplified Chinese)", "mit", "https://github.com/chinese-poetry/chinese-poetry",
             "", "the poems are in the public domain; digitisation (c) 2016 JackeyGao (MIT)",
+        ),
+        Info(
+            "emoji", "Emoji in four open styles", "cc-by-sa-4.0", "https://emojibase.dev", "", _EMOJI,
+        ),
+        Info(
+            "emoji_vendors", "Emoji in four open styles, by style", "cc-by-sa-4.0", "https://emojibase.dev", "",
+            _EMOJI, folder="emoji",
+        ),
+        Info(
+            "flowers", "Flower photos", "cc-by-2.0", "https://www.tensorflow.org/datasets/catalog/tf_flowers", "",
+            "the photographers whom each row names, on Flickr; collected by the TensorFlow team, 2019; cut and scaled",
+        ),
+        Info(
+            "fairy_tales", "Fairy tales and fables", "other",
+            "https://www.loc.gov/item/19014083", "",
+            "Grimm's tales in 19th-century English, and The Aesop for Children, 1919: in the public domain",
+        ),
+        Info(
+            "dialogue", "Dialogue pairs, English and Chinese", "other",
+            "https://github.com/jfainberg/self_dialogue_corpus", "",
+            "Self-dialogue Corpus (BSD-3-Clause; Fainberg et al., University of Edinburgh, 2017), KdConv (Apache-2.0; "
+            "Zhou, Zheng, Huang, Huang and Zhu, 2020), ChatterBot corpus (BSD-3-Clause; Gunther Cox)",
+        ),
+        Info(
+            "tatoeba_en_zh", "Tatoeba, English and Chinese", "cc-by-2.0", "https://tatoeba.org", "",
+            "the Tatoeba project and the contributors named in each row; selection by ManyThings (Charles Kelly)",
+        ),
+        Info(
+            "cmudict", "CMU Pronouncing Dictionary", "bsd-2-clause", "https://github.com/cmusphinx/cmudict", "",
+            "(c) 1993-2015 Carnegie Mellon University",
         ),
     )
 }  # fmt: skip
@@ -103,15 +139,15 @@ def find(name: str, split: str, *, sample: bool = False) -> Path:
     """
     if name not in INFOS:
         raise ValueError(f"no data set is named {name!r}{suggestion(name, INFOS)}")
-    file = f"{split}-00000-of-00001.parquet"
+    file, folder = f"{split}-00000-of-00001.parquet", INFOS[name].folder or name
     if sample:
-        return _SAMPLES / name / "data" / file
+        return _SAMPLES / folder / "data" / file
     root = os.environ.get("ZOO_DATA")
     if root:
-        found = sorted((Path(root) / name / "data").glob(f"{split}-*.parquet"))
+        found = sorted((Path(root) / folder / "data").glob(f"{split}-*.parquet"))
         if found:
             return found[0]
-        raise OSError(f"ZOO_DATA is {root}, where {name}/data/{split}-*.parquet is missing")
+        raise OSError(f"ZOO_DATA is {root}, where {folder}/data/{split}-*.parquet is missing")
     why = "was not found"
     if INFOS[name].hub_id:
         import httpx2
@@ -127,7 +163,7 @@ def find(name: str, split: str, *, sample: bool = False) -> Path:
         except (httpx2.HTTPError, HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
             why = f"could not be fetched from the Hub ({type(error).__name__}: {str(error).splitlines()[0][:200]})"
     raise OSError(
-        f"the data set {name!r} {why}: set ZOO_DATA to a folder that holds {name}/data/{file} "
+        f"the data set {name!r} {why}: set ZOO_DATA to a folder that holds {folder}/data/{file} "
         "(or use the small bundled sample, --sample)"
     )
 
