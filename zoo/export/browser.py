@@ -91,10 +91,22 @@ def build(out: Path, models: Sequence[str] | None = None) -> Path:
 
 
 def _bundled() -> list[Path]:
-    """Bundled checkpoints with graphs; of the classifiers only the judges that the page asks."""
+    """Bundled checkpoints that the page has a use for; of the classifiers only the judges that it asks."""
     asked = {judge.name for judge in _judges().values()}
     folders = sorted(path.parent for path in PRETRAINED.glob("*/graphs.json"))
-    return [folder for folder in folders if folder.name in asked or not (folder / "classifier.onnx").exists()]
+    return [folder for folder in folders if folder.name in asked or _is_shown(folder)]
+
+
+def _is_shown(folder: Path) -> bool:
+    """Whether the page's tabs can run a checkpoint: pictures from latents, a code to and from a picture without
+    classes, text a character at a time by a decoder with caches, and a WaveNet."""
+    parts = read_json(folder / "graphs.json")["parts"]
+    if "decoder" in parts:
+        tokenizer = read_json(folder / "tokenizer.json")
+        return "position" in parts["decoder"]["inputs"] and tokenizer.get("model", {}).get("type") == "WordLevel"
+    if "encoder" in parts:
+        return "generator" in parts and "labels" not in parts["generator"]["inputs"]
+    return "generator" in parts or {"duration", "condition", "step"} <= parts.keys()
 
 
 def _judges() -> dict[str, Judge]:
