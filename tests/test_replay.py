@@ -34,7 +34,7 @@ from zoo import checkpoint, hub
 from zoo.__main__ import DONE, DRIFTED, WRONG, main
 from zoo.generate import audio, crossmodal, image, library, provenance, text
 from zoo.generate.inputs import InputError
-from zoo.generate.provenance import ProvenanceError, Record, look, png, read, txt, wav, webp
+from zoo.generate.provenance import ProvenanceError, Record, gif, look, png, read, txt, wav, webp
 from zoo.generate.replay import OPERATIONS, Replay, replay
 from zoo.metrics import judges
 from zoo.noise import MAX_SEED
@@ -52,6 +52,8 @@ def file_of(kind: str, record: Record) -> bytes:
         return png(SHEET, record)
     if kind == "wav":
         return wav(TONE, 8000, record)
+    if kind == "gif":
+        return gif(FRAMES, 70, record)
     return webp(FRAMES, 70, record) if kind == "webp" else txt("ROMEO:\nNow", record).encode()
 
 
@@ -124,6 +126,8 @@ def part_of(pictures: image.Pictures, result: str, picture: Image.Image) -> byte
 
 def walked(kind: str) -> bytes:
     path, strip, source = image.interpolate(seed=2, waypoints=3, frames=9)
+    if kind == "gif":
+        return image.as_gif(path, source.record)
     return path.read_bytes() if kind == "webp" else png(strip, replace(source.record, result="strip"))
 
 
@@ -160,6 +164,7 @@ MAKERS: dict[str, Callable[[], bytes]] = {
     "a number, every pixel once": lambda: part_of(made := image.draw_number(digits="42"), "native", image.native(made)),
     "a map": lambda: (lambda made: png(made.sheet, made.source.record))(image.latent_grid(seed=4, size=3)),
     "an animation": lambda: walked("webp"),
+    "an animation for old programs": lambda: walked("gif"),
     "a strip": lambda: walked("png"),
     "a drawing redrawn": lambda: (lambda made: png(made.sheet, made.source.record))(sketched()),
     "a sound": lambda: spoken("wav"),
@@ -244,16 +249,18 @@ def test_pixels_samples_frames_and_characters_are_what_they_would_be_without_a_r
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(png(SHEET, RECORD)))), np.asarray(SHEET))
     samples, rate = soundfile.read(io.BytesIO(wav(TONE, 8000, RECORD)), dtype="int16")
     assert rate == 8000 and np.array_equal(samples, np.round(TONE * 32767).astype(np.int16))
-    with Image.open(io.BytesIO(webp(FRAMES, 70, RECORD))) as moving:
-        assert moving.n_frames == len(FRAMES) and moving.info["loop"] == 0
-        for number, frame in enumerate(FRAMES):
-            moving.seek(number)
-            assert np.array_equal(np.asarray(moving.convert("L")), np.asarray(frame))
-            assert moving.info["duration"] == 70
+    for animate in (webp, gif):
+        with Image.open(io.BytesIO(animate(FRAMES, 70, RECORD))) as moving:
+            assert moving.n_frames == len(FRAMES) and moving.info["loop"] == 0
+            for number, frame in enumerate(FRAMES):
+                moving.seek(number)
+                assert np.array_equal(np.asarray(moving.convert("L")), np.asarray(frame))
+                assert moving.info["duration"] == 70
     assert txt("春，\n\n夏", RECORD).startswith("春，\n\n夏\n")
     for kind, expected in (("png", np.asarray(SHEET.convert("RGB"))), ("wav", samples), ("txt", "ROMEO:\nNow")):
         assert np.array_equal(look(file_of(kind, RECORD)).payload(), expected)
-    assert look(file_of("webp", RECORD)).payload().shape == (5, 20, 24, 3)
+    for kind in ("webp", "gif"):
+        assert look(file_of(kind, RECORD)).payload().shape == (5, 20, 24, 3)
 
 
 def test_an_animation_that_stands_still_carries_its_record_too() -> None:
@@ -261,7 +268,7 @@ def test_an_animation_that_stands_still_carries_its_record_too() -> None:
     assert read(data) == RECORD and Image.open(io.BytesIO(data)).size == (24, 20)
 
 
-@pytest.mark.parametrize("kind", ["png", "wav", "webp"])
+@pytest.mark.parametrize("kind", ["png", "wav", "webp", "gif"])
 def test_files_carry_the_standard_mark_of_what_a_machine_made(kind: str) -> None:
     data = file_of(kind, replace(RECORD, model='a <b> & "c"'))
     packet = data[data.index(b"<x:xmpmeta") : data.index(b"</x:xmpmeta>") + 12]
@@ -654,10 +661,14 @@ def test_pictures_and_animations_that_would_unfold_into_gigabytes_do_not() -> No
         look(bytes(data)).payload()
     data = bytearray(webp(FRAMES, 70, RECORD))
     data[24:30] = (16_382).to_bytes(3, "little") * 2
-    with pytest.raises(InputError, match="of at most 16 million pixels"):
+    with pytest.raises(InputError, match="larger than 16 million pixels"):
+        look(bytes(data)).payload()
+    data = bytearray(gif(FRAMES, 70, RECORD))
+    data[6:10] = struct.pack("<HH", 60_000, 60_000)
+    with pytest.raises(InputError, match="larger than 16 million pixels"):
         look(bytes(data)).payload()
     many = webp([Image.fromarray(np.full((2000, 2000), i, np.uint8)) for i in range(5)], 70, RECORD)
-    with pytest.raises(InputError, match="5 frames of 2,000 x 2,000"):
+    with pytest.raises(InputError, match="more than 4 frames of 2,000 x 2,000"):
         look(many).payload()
 
 

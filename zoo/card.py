@@ -30,7 +30,7 @@ _SHARE_ALIKE = "The data is share-alike, and the weights learnt from it carry th
 
 _LIMITS = {
     entry.IMAGE_GENERATION: (
-        "It draws what its data shows, small and grey, and nothing else; some samples are malformed.",
+        "It draws what its data shows, small, and nothing else; some samples are malformed.",
         "Its Fréchet distance is taken in the features of this zoo's own judge: compare it with the figure on real "
         "data beside it and with other cards of this zoo, never with Inception distances of other papers.",
         "A judge that agrees shows that the class can be recognised, not that the picture is beautiful or varied.",
@@ -39,10 +39,23 @@ _LIMITS = {
         "Its likelihood is that of binarised pixels; the grey picture that you see is the pixels' expectation, which "
         "is softer than any one sample.",
     ),
+    entry.IMAGE_TRANSLATION: (
+        "It has learnt one change of one kind of small picture; what it makes of any other is a guess.",
+        "What it adds is invented: nothing that it restores, enlarges or redraws was seen there.",
+    ),
     entry.TEXT_GENERATION: (
         "It has learnt how its small source is spelt and sounds, not what is true: whatever it says is invention.",
         "It follows no instructions and knows no language but that of its source.",
     ),
+    entry.TRANSLATION: (
+        "It knows short sentences or words such as those of its data; long, rare and technical ones come out wrong, and "
+        "nothing in its output says so.",
+    ),
+    entry.FILL_MASK: (
+        "It guesses what usually stands in such a place in its data, not what is true. A masked language model does "
+        "not write texts: it fills blanks, and serves as an encoder.",
+    ),
+    entry.TEXT_CLASSIFICATION: ("It knows only the classes of its data, and names one of them whatever it reads.",),
     entry.AUDIO_GENERATION: (
         "It speaks the ten digits and nothing else, at telephone quality, and sometimes slurs or breaks off.",
         "Its voices are those of real people who gave their recordings under a free licence: do not pass its sound off "

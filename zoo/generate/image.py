@@ -14,7 +14,7 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from zoo.engine import Network
 from zoo.entry import IMAGE_AUTOENCODING, IMAGE_GENERATION
@@ -22,7 +22,7 @@ from zoo.generate import library
 from zoo.generate.drawing import ink_of, like_clothes, like_digits
 from zoo.generate.inputs import InputError, number, one_of, seed_of, whole, words
 from zoo.generate.library import Source, source_of
-from zoo.generate.provenance import Record, drawing, webp
+from zoo.generate.provenance import Record, drawing, gif, webp
 from zoo.generate.sheet import grid, to_bytes
 from zoo.noise import Noise
 
@@ -181,6 +181,14 @@ def interpolate(
     images = generate(found.network, latents)
     stills = np.linspace(0, frames, 8, endpoint=False).round().astype(int)
     return _animation(images, source.record), sheet_of(images[stills], len(stills), gap=0), source
+
+
+def as_gif(animation: Path, record: Record) -> bytes:
+    """An animation of `interpolate` as a GIF, for programs that show no WEBP."""
+    with Image.open(animation) as image:
+        frames = [frame.convert("RGB") for frame in ImageSequence.Iterator(image)]
+    grey = all(frame.getextrema()[0] == frame.getextrema()[1] == frame.getextrema()[2] for frame in frames[:1])
+    return gif([frame.convert("L") for frame in frames] if grey else frames, FRAME_MS, record)
 
 
 def spherical(start: np.ndarray, end: np.ndarray, share: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What a result says of itself: written into the PNG, WAV, WEBP or TXT that holds it, and read from strangers' files.
+"""What a result says of itself: written into the PNG, WAV, WEBP, GIF or TXT that holds it, read from strangers' files.
 
 A `Record` is enough to make the result again: the operation, its model with the sha256 of its weights, seed and
 parameters, and for cross-modal results the records of the steps before it. A file carries it as one line of JSON:
@@ -6,6 +6,7 @@ parameters, and for cross-modal results the records of the steps before it. A fi
     PNG    an iTXt chunk "zoo", beside the usual texts (Software, Comment, Copyright) and XMP
     WAV    a chunk "zoo " after the samples, beside LIST/INFO and XMP ("_PMX")
     WEBP   a chunk "zoo " after the frames, beside XMP
+    GIF    an application block "zooRecord01" after the frames, beside XMP
     TXT    a footer after a line of its own; the text before it is untouched
 
 Pixels, samples and characters are what they would be without it. XMP states IPTC's digital source type
@@ -44,8 +45,8 @@ from zoo.generate.inputs import quoted
 from zoo.noise import MAX_SEED
 
 __all__ = [
-    "FORMAT", "KINDS", "LIBRARIES", "Kind", "Marked", "ProvenanceError", "Record", "drawing", "installed", "look",
-    "picture_of", "png", "read", "recording", "txt", "wav", "webp",
+    "FORMAT", "KINDS", "LIBRARIES", "Kind", "Marked", "ProvenanceError", "Record", "drawing", "gif", "installed",
+    "look", "picture_of", "png", "read", "recording", "txt", "wav", "webp",
 ]  # fmt: skip
 
 FORMAT = 1
@@ -70,6 +71,8 @@ MAX_SIDE = 256
 _CHUNK = b"zoo "
 _TEXT_KEY = b"zoo"
 _PNG = b"\x89PNG\r\n\x1a\n"
+_GIF_BLOCK, _GIF_XMP = b"zooRecord01", b"XMP DataXMP"
+_GIF_TRAILER = b"\x3b"
 
 
 class ProvenanceError(InputError):
@@ -168,6 +171,23 @@ def webp(frames: Sequence[Image.Image], frame_ms: int, record: Record) -> bytes:
     encoded = io.BytesIO()
     frames[0].save(encoded, "WEBP", save_all=True, append_images=frames[1:], xmp=_xmp(record).encode(), **options)
     return _chunk(b"RIFF", encoded.getvalue()[8:] + _chunk(_CHUNK, _dumped(record).encode()))
+
+
+def gif(frames: Sequence[Image.Image], frame_ms: int, record: Record) -> bytes:
+    """As `webp`, for programs that show no WEBP: larger, in 256 colours, which grey pictures lose nothing by."""
+    encoded = io.BytesIO()
+    options: dict[str, Any] = {"duration": frame_ms, "loop": 0, "optimize": False, "disposal": 1}
+    frames[0].save(encoded, "GIF", save_all=True, append_images=frames[1:], **options)
+    xmp = _xmp(record).encode() + b"\1" + bytes(range(255, -1, -1)) + b"\0"  # Adobe's way out of sub-blocks
+    blocks = b"\x21\xff\x0b" + _GIF_XMP + xmp + b"\x21\xff\x0b" + _GIF_BLOCK
+    blocks += _sub_blocks(_dumped(record).encode())
+    return encoded.getvalue().removesuffix(_GIF_TRAILER) + blocks + _GIF_TRAILER
+
+
+def _sub_blocks(body: bytes) -> bytes:
+    """A GIF's way with long data: a length and so many bytes, again and again, and a zero."""
+    pieces = (body[at : at + 255] for at in range(0, len(body), 255))
+    return b"".join(bytes([len(piece)]) + piece for piece in pieces) + b"\0"
 
 
 def drawing(seen: np.ndarray) -> Record:
@@ -414,6 +434,10 @@ def _is_webp(data: bytes) -> bool:
     return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
 
 
+def _is_gif(data: bytes) -> bool:
+    return data[:6] in (b"GIF87a", b"GIF89a")
+
+
 def _is_txt(data: bytes) -> bool:
     try:
         return b"\0" not in data and bool(data[:MAX_TEXT_BYTES].decode("utf-8", "strict"))
@@ -462,6 +486,44 @@ def _riff_lines(data: bytes) -> list[bytes]:
     return [bytes(body[: MAX_RECORD_BYTES + 1]) for name, body in _riff(data) if name == _CHUNK]
 
 
+def _gif_lines(data: bytes) -> list[bytes]:
+    """The application blocks "zooRecord01"; frames are passed over unread."""
+    found: list[bytes] = []
+    at = _after_colours(data, 10, 13)
+    for _ in range(MAX_CHUNKS):
+        kind = data[at : at + 1]
+        if kind == _GIF_TRAILER:
+            return found
+        if kind == b"\x2c":
+            _, at = _joined(data, _after_colours(data, at + 9, at + 10) + 1, 0)
+        elif kind == b"\x21":
+            ours = data[at + 1 : at + 3] == b"\xff\x0b" and data[at + 3 : at + 14] == _GIF_BLOCK
+            body, at = _joined(data, at + 14 if ours else at + 2, MAX_RECORD_BYTES + 1 if ours else 0)
+            found += [body] if ours else []
+        else:
+            raise ProvenanceError("the GIF is damaged or cut short")
+    raise ProvenanceError(f"the GIF has more than {MAX_CHUNKS:,} blocks")
+
+
+def _after_colours(data: bytes, packed: int, at: int) -> int:
+    """Where a GIF goes on after the table of colours at `at`, if the flags at `packed` say that there is one."""
+    flags = data[packed] if packed < len(data) else 0
+    return at + (3 << ((flags & 7) + 1) if flags & 128 else 0)
+
+
+def _joined(data: bytes, at: int, limit: int) -> tuple[bytes, int]:
+    """Sub-blocks from `at` on, put together up to `limit` bytes, and where the file goes on after them."""
+    found = bytearray()
+    while at < len(data):
+        length = data[at]
+        if length == 0:
+            return bytes(found), at + 1
+        if len(found) < limit:
+            found += data[at + 1 : at + 1 + length]
+        at += 1 + length
+    raise ProvenanceError("the GIF is damaged or cut short")
+
+
 def _txt_parts(data: bytes) -> tuple[str, str] | None:
     """A text and its footer, or None when there is none. Windows' line ends and byte order mark are forgiven."""
     if len(data) > MAX_TEXT_BYTES:
@@ -484,27 +546,43 @@ def _pixels(data: bytes) -> np.ndarray:
         return np.asarray(decode_picture(file, max_pixels=MAX_PIXELS).convert("RGB"))
 
 
-def _frames(data: bytes) -> np.ndarray:
+def _webp_frames(data: bytes) -> np.ndarray:
+    if data[12:16] != b"VP8X":
+        raise ProvenanceError("the WEBP is no animation")
     width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
-    if data[12:16] != b"VP8X" or width * height > MAX_PIXELS:
-        raise ProvenanceError(f"the WEBP is no animation of at most {MAX_PIXELS / 1e6:g} million pixels")
+    return _frames(data, "WEBP", width, height)
+
+
+def _gif_frames(data: bytes) -> np.ndarray:
+    width, height = struct.unpack("<HH", data[6:10].ljust(4, b"\0"))
+    return _frames(data, "GIF", width, height)
+
+
+def _frames(data: bytes, form: str, width: int, height: int) -> np.ndarray:
+    """The frames of an animation whose header declares so many pixels: uint8 (n, h, w, 3)."""
+    if width * height > MAX_PIXELS:
+        raise ProvenanceError(f"the animation is larger than {MAX_PIXELS / 1e6:g} million pixels")
     try:
-        with Image.open(io.BytesIO(data), formats=("WEBP",)) as image:
-            count = getattr(image, "n_frames", 1)
-            if count * width * height > MAX_PIXELS:
-                raise ProvenanceError(
-                    f"the animation has {count:,} frames of {width:,} x {height:,} pixels; "
-                    f"at most {MAX_PIXELS / 1e6:g} million pixels are read"
-                )
+        with Image.open(io.BytesIO(data), formats=(form,)) as image:
+            count = 0
             found: list[np.ndarray] = []
-            for number in range(count):
-                image.seek(number)
+            while count <= MAX_PIXELS // max(1, width * height):
+                try:
+                    image.seek(count)
+                except EOFError:
+                    return np.stack(found)
+                if image.size != (width, height):
+                    raise ProvenanceError("a frame of the animation is larger than its header declares")
                 found.append(np.asarray(image.convert("RGB")))
-    except DAMAGED as error:
+                count += 1
+    except (*DAMAGED, Image.DecompressionBombError) as error:
         if isinstance(error, ProvenanceError):
             raise
         raise ProvenanceError("the animation cannot be decoded; it is damaged or cut short") from error
-    return np.stack(found)
+    raise ProvenanceError(
+        f"the animation has more than {count - 1:,} frames of {width:,} x {height:,} pixels; "
+        f"at most {MAX_PIXELS / 1e6:g} million pixels are read"
+    )
 
 
 def _samples(data: bytes) -> np.ndarray:
@@ -533,7 +611,8 @@ class Kind:
 KINDS: dict[str, Kind] = {
     "png": Kind("pixels", _is_png, _png_lines, _pixels),
     "wav": Kind("samples", _is_wav, _riff_lines, _samples),
-    "webp": Kind("pixels", _is_webp, _riff_lines, _frames),
+    "webp": Kind("pixels", _is_webp, _riff_lines, _webp_frames),
+    "gif": Kind("pixels", _is_gif, _gif_lines, _gif_frames),
     "txt": Kind("characters", _is_txt, _txt_lines, _text),
 }
 """By file suffix; TXT, which has no signature, is asked last. Another kind of result takes one more line here."""

@@ -43,14 +43,18 @@ class Operation:
     parameters: tuple[str, ...]
     results: Mapping[str, str]
     parents: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
+    """Parameters that came later: an older file does not state them, and they are as they were by default."""
+    seeded: bool = True
+    """Whether it draws anything at random."""
 
 
 OPERATIONS = {
     "image.draw": Operation(image.draw, ("label", "count", "truncation"), _PICTURES),
     "image.draw_number": Operation(image.draw_number, ("digits", "truncation"), _PICTURES, _READINGS),
     "image.latent_grid": Operation(image.latent_grid, ("size",), _PICTURES),
-    "image.interpolate": Operation(image.interpolate, ("waypoints", "frames"), {"webp": "", "png": "strip"}),
-    "image.reconstruct": Operation(image.redraw, (), _PICTURES, ("given.drawing",)),
+    "image.interpolate": Operation(image.interpolate, ("waypoints", "frames"), {"webp": "", "gif": "", "png": "strip"}),
+    "image.reconstruct": Operation(image.redraw, (), _PICTURES, ("given.drawing",), seeded=False),
     "audio.speak": Operation(
         audio.speak, ("digits", "speaker", "temperature"), {"wav": "", "png": "spectrogram"}, _READINGS
     ),
@@ -206,17 +210,17 @@ def _checked(record: Record, kind: str) -> Operation:
     if not re.fullmatch(operation.results.get(kind, "$none"), record.result):
         what = f"its {record.result}" if record.result else "its main result"
         raise ProvenanceError(f"the file is a {kind.upper()}, which cannot hold {what} of {record.operation}")
-    seeded = record.operation != "image.reconstruct"
-    if seeded == (record.seed is None):
-        raise ProvenanceError(f"{record.operation} takes {'a' if seeded else 'no'} seed; the file states {record.seed}")
-    _check_parameters(record, operation.parameters)
+    if operation.seeded == (record.seed is None):
+        given = "a" if operation.seeded else "no"
+        raise ProvenanceError(f"{record.operation} takes {given} seed; the file states {record.seed}")
+    _check_parameters(record, operation.parameters, operation.later)
     _check_parents(record, operation.parents, needed=record.operation == "image.reconstruct")
     return operation
 
 
-def _check_parameters(record: Record, known: tuple[str, ...]) -> None:
+def _check_parameters(record: Record, known: tuple[str, ...], later: tuple[str, ...] = ()) -> None:
     for name in record.parameters:
-        if name not in known:
+        if name not in (*known, *later):
             raise ProvenanceError(f"{record.operation} has no parameter {quoted(name)}{suggestion(name, known)}")
     for name in known:
         if name not in record.parameters and record.operation != "given.drawing":
@@ -310,6 +314,8 @@ def _file(made: Any, record: Record, kind: str, parents: tuple[Record, ...]) -> 
     if isinstance(made, text.Writing):
         return again, txt(made.text, again).encode()
     animation, strip, _ = made
+    if kind == "gif":
+        return again, image.as_gif(animation, again)
     return again, animation.read_bytes() if kind == "webp" else png(strip, again)
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from zoo import registry
 from zoo.engine.modules import Modules
-from zoo.entry import AUDIO_GENERATION, IMAGE_GENERATION, TEXT_GENERATION
+from zoo.entry import AUDIO_GENERATION, IMAGE_GENERATION, IMAGE_TRANSLATION, TEXT_GENERATION
 from zoo.noise import Noise
 
 
@@ -39,13 +39,15 @@ def write_sheet(name: str, model: Any, stem: Path, tokenizer: Any, labels: tuple
     import torch
 
     tasks = registry.entry(name).tasks
-    if not {IMAGE_GENERATION, TEXT_GENERATION, AUDIO_GENERATION} & set(tasks):
+    if not {IMAGE_GENERATION, IMAGE_TRANSLATION, TEXT_GENERATION, AUDIO_GENERATION} & set(tasks):
         return
     stem.parent.mkdir(parents=True, exist_ok=True)
     with torch.no_grad():
         if IMAGE_GENERATION in tasks:
             sheet = _pictures(model, 10)
             sheet.resize((sheet.width * 2, sheet.height * 2), Image.Resampling.NEAREST).save(stem.with_suffix(".png"))
+        elif IMAGE_TRANSLATION in tasks:
+            _translations(model, 12, 2).save(stem.with_suffix(".png"), optimize=True)
         elif TEXT_GENERATION in tasks:
             stem.with_suffix(".txt").write_text(_text(model, tokenizer, labels), encoding="utf-8")
         elif AUDIO_GENERATION in tasks:
@@ -72,7 +74,10 @@ def write_snapshot(name: str, model: Any, stem: Path, tokenizer: Any, data: Any)
             _write_sound(path, _sound(model, min(5, model.config.num_digits)), model.sample_rate)
         else:
             path = stem.with_suffix(".webp")
-            picture = _pictures(model, 8) if IMAGE_GENERATION in tasks else _confusion(model, data)
+            if IMAGE_TRANSLATION in tasks:
+                picture = _translations(model, 6, 1)
+            else:
+                picture = _pictures(model, 8) if IMAGE_GENERATION in tasks else _confusion(model, data)
             picture.save(path, lossless=True, method=6)
     return path
 
@@ -110,6 +115,30 @@ def _pictures(model: Any, each: int) -> Image.Image:
     labels = torch.arange(rows, device=device).repeat_interleave(each) if model.num_classes else None
     latents = Noise(0, device=str(device)).normal(rows * each, model.latent_dim)
     return grid(to_bytes(model.generate(latents, labels).float().cpu().numpy()), each)
+
+
+def _translations(model: Any, columns: int, blocks: int) -> Image.Image:
+    """Held-out pictures of the bundled sample in `blocks` of three rows: before, after, and the truth.
+
+    A model that goes both ways has as many blocks of the way back.
+    """
+    from zoo.data.load import load
+
+    device = next(model.parameters()).device
+    data = load("emoji", "test", model.config, sample=True)
+    batch = data.batch(np.linspace(0, len(data) - 1, columns * blocks).round().astype(np.int64))
+    ways = [("source", "target", model.translate)]
+    if hasattr(model, "translate_back"):
+        ways.append(("target", "source", model.translate_back))
+    rows = []
+    for before, after, translate in ways:
+        made = translate(batch[before].to(device)).float().cpu()
+        shown = [batch[before].numpy(), made.numpy(), batch[after].numpy()]
+        size = max(images.shape[2] for images in shown)
+        shown = [images.repeat(size // images.shape[2], 2).repeat(size // images.shape[3], 3) for images in shown]
+        for block in range(blocks):
+            rows += [to_bytes(images[block * columns : (block + 1) * columns]) for images in shown]
+    return grid(np.concatenate(rows), columns)
 
 
 def _text(model: Any, tokenizer: Any, labels: tuple[str, ...]) -> str:
