@@ -180,9 +180,10 @@ def test_classes_of_a_model_that_is_not_the_first_can_be_asked_for(client: Any) 
 
 
 def test_a_latent_walk_is_an_animation_and_a_strip(client: Any) -> None:
-    animation, strip, line = client.predict(VAE, 1, 3, 12, api_name="/interpolate_images")
-    with Image.open(animation) as moving:
-        assert moving.n_frames > 5
+    animation, strip, line, moving = client.predict(VAE, "all", 1, 3, 12, api_name="/interpolate_images")
+    for path in (animation, moving):
+        with Image.open(path) as picture:
+            assert picture.n_frames > 5
     with Image.open(strip) as still:
         assert still.width > 2 * still.height
     assert VAE in line
@@ -328,7 +329,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "top_p": 0.9, "seed": 0,
     },
     "draw_images": {"model": GAN, "label": "all", "side": 2, "seed": 0, "truncation": 0.8},
-    "interpolate_images": {"model": VAE, "seed": 0, "waypoints": 2, "frames": 8},
+    "interpolate_images": {"model": VAE, "label": "all", "seed": 0, "waypoints": 2, "frames": 8},
     "latent_map": {"model": VAE, "seed": 0, "size": 3},
     "redraw_drawing": {"model": VAE, "picture": None},
     "speak_digits": {"model": WAVENET, "digits": "7", "speaker": SPEAKER, "temperature": 0.9, "seed": 0},

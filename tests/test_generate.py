@@ -265,7 +265,8 @@ _BAD: list[tuple[str, str, list[Any]]] = [
     ("draw", "label", ["", "10", "Trouser", 3, True, "3" * 5000]),
     ("draw", "count", [*_WHOLE, 0, 101]),
     ("draw", "truncation", [*_NUMBERS, 0.0, 2.1]),
-    ("interpolate", "model", ["dcgan.mnist"]),
+    ("interpolate", "model", ["gpt.shakespeare"]),
+    ("interpolate", "label", ["0", 3]),
     ("interpolate", "waypoints", [*_WHOLE, 1, 9]),
     ("interpolate", "frames", [*_WHOLE, 7, 97]),
     ("latent_grid", "size", [*_WHOLE, 1, 21]),
@@ -458,9 +459,9 @@ def test_truncation_scales_the_noise(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_walk_is_an_endless_animation_that_passes_its_waypoints(monkeypatch: pytest.MonkeyPatch) -> None:
     seen, real = [], image.generate
 
-    def noted(model: Any, latents: np.ndarray) -> np.ndarray:
+    def noted(model: Any, latents: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
         seen.append(latents)
-        return real(model, latents)
+        return real(model, latents, labels)
 
     monkeypatch.setattr(image, "generate", noted)
     path, strip, source = image.interpolate(seed=2, waypoints=3, frames=24)
@@ -490,6 +491,20 @@ def test_only_so_many_animations_stay_on_disk(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(image, "MAX_ANIMATIONS", 2)
     paths = [image.interpolate(seed=seed, frames=8)[0] for seed in range(100, 104)]
     assert [path.exists() for path in paths] == [False, False, True, True]
+
+
+def test_a_walk_of_a_model_with_classes_stays_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, real = [], image.generate
+
+    def noted(model: Any, latents: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+        seen.append(labels)
+        return real(model, latents, labels)
+
+    monkeypatch.setattr(image, "generate", noted)
+    for label in (None, "7"):
+        *_, source = image.interpolate("dcgan.mnist", seed=2, waypoints=2, frames=8, label=label)
+        assert source.record.parameters["label"] == (label or "0")
+        assert seen[-1].tolist() == [int(label or 0)] * 8
 
 
 def test_a_map_is_symmetric_about_its_centre_and_as_wide_as_samples_are(monkeypatch: pytest.MonkeyPatch) -> None:

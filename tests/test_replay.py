@@ -764,7 +764,7 @@ def test_files_of_the_app_are_made_again_by_the_app(client: Any, tmp_path: Path)
     seven().save(tmp_path / "seven.png")
     drawing = gradio_client.handle_file(tmp_path / "seven.png")
     sheet, _ = client.predict("dcgan.mnist", "7", 2, 5, 0.8, api_name="/draw_images")
-    animation, strip, _ = client.predict("vae.mnist", 1, 2, 8, api_name="/interpolate_images")
+    animation, strip, _, moving = client.predict("vae.mnist", "all", 1, 2, 8, api_name="/interpolate_images")
     redrawn, _ = client.predict("vae.mnist", drawing, api_name="/redraw_drawing")
     *_, writing = client.predict("gpt.shakespeare", "ROMEO:", 20, 0.8, 0, 0.95, 1.0, 7, api_name="/write_text")
     *_, poem = client.predict("gpt.tang", "五言绝句", "", "春", "", 0.8, 0, 0.9, 3, api_name="/compose_poem")
@@ -772,7 +772,7 @@ def test_files_of_the_app_are_made_again_by_the_app(client: Any, tmp_path: Path)
     recorded = gradio_client.handle_file(sound)
     *_, echo, _ = client.predict(recorded, "jackson", 4, api_name="/from_speech")
     assert Path(sheet).name == "dcgan.mnist-seed5.png" and Path(strip).name == "vae.mnist-seed1-strip.png"
-    for path in (sheet, animation, strip, redrawn, writing, poem, picture, sound, echo):
+    for path in (sheet, animation, moving, strip, redrawn, writing, poem, picture, sound, echo):
         report, data, *shown = client.predict(gradio_client.handle_file(path), api_name="/replay_file")
         assert data["identical"] and data["same"], (path, data)
         assert "byte for byte" in report and data["record"]["operation"] in report

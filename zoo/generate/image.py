@@ -161,26 +161,47 @@ def _enlarge(image: np.ndarray, scale: int) -> Image.Image:
 
 
 def interpolate(
-    model: str = "vae.mnist", *, seed: int = 0, waypoints: int = 4, frames: int = 48
+    model: str = "vae.mnist", *, seed: int = 0, waypoints: int = 4, frames: int = 48, label: str | None = None
 ) -> tuple[Path, Image.Image, Source]:
     """Walk from picture to picture and back to the first: an endless animation (WEBP), a strip of stills, the source.
 
     `waypoints` 2 to 8 pictures are passed on `frames` 8 to 96 frames, on great circles between their latents (White,
-    "Sampling generative networks", 2016), so that all on the way is as likely. Raises InputError before loading.
+    "Sampling generative networks", 2016), so that all on the way is as likely. A model with classes stays within
+    `label`, its first class unless another is named. Raises InputError before loading.
     """
     waypoints = whole("the number of waypoints", waypoints, 2, 8)
     frames = whole("the number of frames", frames, 8, 96)
     seed = seed_of(seed)
-    library.config_of(model, IMAGE_AUTOENCODING)
-    found = library.get(model, IMAGE_AUTOENCODING)
-    source = source_of(found, model, "image.interpolate", {"waypoints": waypoints, "frames": frames}, seed=seed)
+    check_walks(model)
+    names = class_names(model)
+    if label is not None and not names:
+        raise InputError(f"{model} does not draw by class; leave the class out")
+    found = library.get(model, IMAGE_GENERATION)
+    parameters: dict[str, Any] = {"waypoints": waypoints, "frames": frames}
+    labels = None
+    if names:
+        parameters["label"] = label = one_of("the class", names[0] if label is None else label, names)
+        labels = np.full(frames, names.index(label), np.int64)
+    source = source_of(found, model, "image.interpolate", parameters, seed=seed)
     ends = Noise(seed).normal_array(waypoints, found.network.config.latent_dim)
     at = np.arange(frames) * (waypoints / frames)
     leg, share = at.astype(int), at - at.astype(int)
     latents = spherical(ends[leg], ends[(leg + 1) % waypoints], share)
-    images = generate(found.network, latents)
+    images = generate(found.network, latents, labels)
     stills = np.linspace(0, frames, 8, endpoint=False).round().astype(int)
     return _animation(images, source.record), sheet_of(images[stills], len(stills), gap=0), source
+
+
+def walks(model: str) -> bool:
+    """Whether a model makes its pictures of latents in one step, so that one can walk among them. Loads nothing."""
+    return "latent_dim" in library.config_of(model).get("config", {})
+
+
+def check_walks(model: str) -> None:
+    """Raise InputError for a choice that draws no pictures, or makes each in many steps."""
+    library.config_of(model, IMAGE_GENERATION)
+    if not walks(model):
+        raise InputError(f"{model} makes a picture in many steps from noise as large as the picture; it has no walk")
 
 
 def as_gif(animation: Path, record: Record) -> bytes:

@@ -53,7 +53,9 @@ OPERATIONS = {
     "image.draw": Operation(image.draw, ("label", "count", "truncation"), _PICTURES),
     "image.draw_number": Operation(image.draw_number, ("digits", "truncation"), _PICTURES, _READINGS),
     "image.latent_grid": Operation(image.latent_grid, ("size",), _PICTURES),
-    "image.interpolate": Operation(image.interpolate, ("waypoints", "frames"), {"webp": "", "gif": "", "png": "strip"}),
+    "image.interpolate": Operation(
+        image.interpolate, ("waypoints", "frames"), {"webp": "", "gif": "", "png": "strip"}, later=("label",)
+    ),
     "image.reconstruct": Operation(image.redraw, (), _PICTURES, ("given.drawing",), seeded=False),
     "audio.speak": Operation(
         audio.speak, ("digits", "speaker", "temperature"), {"wav": "", "png": "spectrogram"}, _READINGS

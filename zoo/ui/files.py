@@ -15,6 +15,7 @@ import gradio as gr
 from PIL import Image
 
 from zoo.generate.audio import Sound
+from zoo.generate.image import as_gif
 from zoo.generate.provenance import Record, png, txt, wav
 from zoo.generate.text import Writing
 from zoo.ui.strings import text as label
@@ -39,6 +40,11 @@ def sound(made: Sound) -> str:
 def animation(path: Path, record: Record) -> str:
     """The animation at `path`, under a name that a visitor can read. Returns the path."""
     return keep(path.read_bytes(), record, ".webp")
+
+
+def gif(animation: Path, record: Record) -> str:
+    """The same as a GIF. Returns the path."""
+    return keep(as_gif(animation, record), record, ".gif")
 
 
 def text(writing: Writing) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import gradio as gr
@@ -14,7 +14,17 @@ from zoo.generate import library
 from zoo.generate.library import InputError
 from zoo.ui import files
 from zoo.ui.api_schema import ImageRequest, bounds
-from zoo.ui.controls import alone, intro, model_picker, result_picture, run_and_stop, seed_and_dice, source_line, wire
+from zoo.ui.controls import (
+    alone,
+    intro,
+    live_picker,
+    model_picker,
+    result_picture,
+    run_and_stop,
+    seed_and_dice,
+    source_line,
+    wire,
+)
 from zoo.ui.guard import compute, integral, one_at_a_time
 from zoo.ui.strings import chinese, english, say, text
 
@@ -41,20 +51,26 @@ def draw_images(model: str, label: str, side: int, seed: int, truncation: float)
 
 
 @one_at_a_time
-def interpolate_images(model: str, seed: int, waypoints: int, frames: int) -> Iterator[tuple[str, Any, str]]:
-    """Walk through the latent space of a VAE; returns an animation and the same walk as a strip.
+def interpolate_images(
+    model: str, label: str, seed: int, waypoints: int, frames: int
+) -> Iterator[tuple[str, Any, str, str]]:
+    """Walk through a model's latent space; returns an animation, the walk as a strip, its source, and a GIF of it.
 
     Parameters:
-        model: name of a VAE checkpoint, as the Models tab lists it
+        model: name of an image checkpoint that draws in one step, as the Models tab lists it
+        label: a class of that model, in which the walk stays, or "all" for its first one
         seed: whole number from 0; the same seed gives the same walk
         waypoints: pictures to pass, 2 to 8
         frames: frames of the animation, 8 to 96
     """
+    chosen = None if label == ALL else label
     for animation, strip, source in compute(
-        generate.interpolate, model, seed=integral(seed), waypoints=integral(waypoints), frames=integral(frames)
-    ):
+        generate.interpolate, model, label=chosen, seed=integral(seed), waypoints=integral(waypoints),
+        frames=integral(frames),
+    ):  # fmt: skip
         record = source.record
-        yield files.animation(animation, record), files.picture(strip, record, "strip"), source.line()
+        moving, still = files.animation(animation, record), files.picture(strip, record, "strip")
+        yield moving, still, source.line(), files.gif(animation, record)
 
 
 @one_at_a_time
@@ -128,6 +144,17 @@ def _classes(*models: str) -> list[tuple[str, str]]:
     return [(f"{english('class_all')} · {chinese('class_all')}", ALL), *((name, name) for name in dict.fromkeys(names))]
 
 
+def _class_picker(models: Sequence[str], elem_id: str) -> gr.Dropdown:
+    """All classes of all models, for callers without a session; a visitor is offered those of the model chosen."""
+    return gr.Dropdown(_classes(*models), value=ALL, label=text("class"), elem_id=elem_id, filterable=False)
+
+
+def _follow(tab: gr.Blocks, model: gr.Dropdown, label: gr.Dropdown) -> None:
+    """Offer the classes of the model chosen."""
+    for event in (model.change, tab.load):
+        event(_choose_class, [model], [label], api_visibility="private", queue=False, show_progress="hidden")
+
+
 def _choose_class(model: str) -> Any:
     choices = _classes(model)
     return gr.update(choices=choices, value=ALL, visible=len(choices) > 1)
@@ -138,11 +165,7 @@ def _draw(tab: gr.Blocks) -> None:
         with gr.Column(scale=0, min_width=320, elem_classes="zoo-controls"):
             intro("draw_intro")
             model = model_picker(IMAGE_GENERATION, "draw_model")
-            # All classes of all models, for callers without a session; a visitor is offered those of the model chosen.
-            label = gr.Dropdown(
-                _classes(*library.choices(IMAGE_GENERATION)), value=ALL, label=text("class"), elem_id="draw_label",
-                filterable=False,
-            )  # fmt: skip
+            label = _class_picker(library.choices(IMAGE_GENERATION), "draw_label")
             side = gr.Slider(1, 10, 5, step=1, label=text("grid"), elem_id="draw_side")
             seed, dice = seed_and_dice("draw")
             run, stop = run_and_stop("draw", "draw")
@@ -158,19 +181,19 @@ def _draw(tab: gr.Blocks) -> None:
         with gr.Column(elem_classes="zoo-results"):
             picture = result_picture("draw", "picture")
             source = source_line("draw")
-    model.change(_choose_class, [model], [label], api_visibility="private", queue=False, show_progress="hidden")
-    tab.load(_choose_class, [model], [label], api_visibility="private", queue=False, show_progress="hidden")
+    _follow(tab, model, label)
     wire(
         draw_images, [model, label, side, seed, truncation], [picture, source],
         api_name="draw_images", run=run, stop=stop, dice=(seed, dice),
     )  # fmt: skip
 
 
-def _morph() -> None:
+def _morph(tab: gr.Blocks) -> None:
     with gr.Row(elem_classes="zoo-work"):
         with gr.Column(scale=0, min_width=320, elem_classes="zoo-controls"):
             intro("morph_intro")
-            model = model_picker(IMAGE_AUTOENCODING, "morph_model")
+            model = live_picker(_walkers, "model", "morph_model")
+            label = _class_picker(_walkers(), "morph_label")
             seed, dice = seed_and_dice("morph")
             run, stop = run_and_stop("animate", "morph")
             with gr.Accordion(text("advanced"), open=False, elem_classes="zoo-advanced"):
@@ -180,10 +203,18 @@ def _morph() -> None:
             animation = result_picture("morph", "animation", classes="zoo-half")
             strip = result_picture("morph", "strip", name="strip", classes="zoo-strip")
             source = source_line("morph")
+            save = gr.DownloadButton(text("save_gif"), size="sm", elem_id="morph_gif", elem_classes="zoo-save")
+    _follow(tab, model, label)
     wire(
-        interpolate_images, [model, seed, waypoints, frames], [animation, strip, source],
+        interpolate_images, [model, label, seed, waypoints, frames], [animation, strip, source, save],
         api_name="interpolate_images", run=run, stop=stop, dice=(seed, dice),
     )  # fmt: skip
+
+
+def _walkers() -> list[str]:
+    """Models whose pictures one can walk among: those with a code of their own first."""
+    coded = library.choices(IMAGE_AUTOENCODING)
+    return [*coded, *(name for name in library.choices(IMAGE_GENERATION) if name not in coded and generate.walks(name))]
 
 
 def _map() -> None:
@@ -226,8 +257,10 @@ def fill(page: gr.Blocks) -> None:
         if drawers:
             with gr.Tab(text("image_generate"), elem_id="tab_draw"):
                 _draw(page)
+            with gr.Tab(text("image_morph"), elem_id="tab_morph"):
+                _morph(page)
         if autoencoders:
-            for name, build_kind in (("morph", _morph), ("map", _map), ("redraw", _redraw)):
+            for name, build_kind in (("map", _map), ("redraw", _redraw)):
                 with gr.Tab(text(f"image_{name}"), elem_id=f"tab_{name}") as kind:
                     build_kind()
             take_brush(kind, "redraw_pad")

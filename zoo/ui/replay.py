@@ -124,7 +124,7 @@ def page() -> None:
         with gr.Column(scale=0, min_width=320, elem_classes="zoo-controls"):
             intro("replay_intro")
             file = gr.File(
-                file_types=[".png", ".wav", ".webp", ".txt"], label=text("replay_file"), height=150,
+                file_types=[".png", ".wav", ".webp", ".gif", ".txt"], label=text("replay_file"), height=150,
                 elem_id="replay_file", elem_classes="zoo-drop",
             )  # fmt: skip
             run, stop = run_and_stop("replay_run", "replay")

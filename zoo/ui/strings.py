@@ -72,8 +72,8 @@ _STRINGS: dict[str, tuple[str, str]] = {
     "image_redraw": ("Redraw", "重画"),
     "draw_intro": ("New pictures, drawn from noise.", "从噪声里画出的新图。"),
     "morph_intro": (
-        "A walk through the VAE's latent space, from picture to picture.",
-        "在 VAE 的隐空间里，从一图走到另一图。",
+        "A walk through a model's latent space, from picture to picture.",
+        "在模型的隐空间里，从一图走到另一图。",
     ),
     "map_intro": ("A flat slice through the latent space: neighbours look alike.", "隐空间的一个切面：相邻者相似。"),
     "redraw_intro": ("Draw on the pad. The VAE sees it and draws it again.", "在画板上画一笔，VAE 看过之后重画一遍。"),
@@ -214,6 +214,7 @@ _STRINGS: dict[str, tuple[str, str]] = {
     "replay_step": ("Step {number}", "第 {number} 步"),
     "replay_before": ("In the file", "文件里的"),
     "replay_after": ("Made again", "再做的"),
+    "save_gif": ("Save as GIF", "存为 GIF"),
     "save_text": ("Save as TXT", "存为 TXT"),
     # models
     "models_intro": (
