@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.ndimage
 import torch
 import torchaudio
 from torch import Tensor
@@ -23,7 +24,7 @@ from torch.distributions import (
 )
 from torch.nn import functional as F
 
-from zoo import entry, losses
+from zoo import checkpoint, entry, hub, losses
 from zoo.config import from_dict, to_dict
 from zoo.engine import wavenet_compiled
 from zoo.engine.modules import Modules
@@ -131,7 +132,7 @@ def test_the_vae_likelihood_bound_meets_the_truth_when_the_code_says_nothing() -
     logits = model.decoder(torch.zeros(1, 4))
     truth = Independent(Bernoulli(logits=logits.expand(4, -1, -1, -1)), 3).log_prob((images + 1) / 2)
     mean, log_variance = torch.zeros(4, 4), torch.full((4, 4), 0.4)
-    model.encode = lambda images: (mean, log_variance)
+    model.encode = lambda images, labels: (mean, log_variance)
     weights, _ = model.log_weights(images, Noise(3), samples=4000)
     torch.testing.assert_close(log_likelihood(weights), truth, atol=0.08, rtol=0)
 
@@ -235,12 +236,100 @@ def test_the_logistic_vae_learns_its_scale_and_its_pictures_are_in_range(channel
     assert made.shape == (2, channels, size, size) and made.abs().max() <= 1
 
 
-def test_a_config_of_before_there_was_a_choice_is_a_bernoulli() -> None:
-    old = {name: value for name, value in to_dict(vae.ENTRY.tiny).items() if name != "likelihood"}
+def test_a_config_of_before_there_was_a_choice_is_a_bernoulli_without_classes() -> None:
+    new = ("likelihood", "num_classes", "beta", "halvings", "flip")
+    old = {name: value for name, value in to_dict(vae.ENTRY.tiny).items() if name not in new}
     config = from_dict(vae.VAEConfig, old)
     model = vae.VAE(config)
     assert config.likelihood == "bernoulli" and model.pixel_levels == 2
-    assert {name.split(".")[0] for name in model.state_dict()} == {"encoder", "decoder"}
+    assert model.num_classes == 0 and config.beta == 1 and config.halvings == 2 and not config.flip
+    assert {".".join(name.split(".")[:2]) for name in model.state_dict()} == {"encoder.layers", "decoder.layers"}
+
+
+def test_the_layers_of_a_vae_are_where_its_first_checkpoints_have_them() -> None:
+    stored = checkpoint.load(hub.PRETRAINED / "vae.mnist").model.state_dict()
+    ours = vae.VAE(vae.VAEConfig()).state_dict()
+    assert {name: tensor.shape for name, tensor in ours.items()} == {name: t.shape for name, t in stored.items()}
+    assert ours["encoder.layers.7.weight"].shape == (256, 64 * 7 * 7)
+
+
+@pytest.mark.parametrize(("halvings", "size"), [(1, 6), (3, 64), (4, 32)])
+def test_a_vae_halves_as_often_as_it_says_and_refuses_a_size_that_it_cannot(halvings: int, size: int) -> None:
+    model = vae.VAE(replace(vae.ENTRY.tiny, halvings=halvings, image_size=size))
+    images = Noise(1).uniform(2, 1, size, size) * 2 - 1
+    assert model.generate(model.encode(images)[0]).shape == images.shape
+    assert model.config.lowest[1] * 2**halvings == size
+    with pytest.raises(ValueError, match=rf"allowed are multiples of {2**halvings}, for {halvings} halvings"):
+        replace(model.config, image_size=size + 1)
+
+
+def test_a_vae_mirrors_half_of_its_pictures_in_training_and_none_else() -> None:
+    model = vae.VAE(replace(COLOUR, flip=True))
+    plain = vae.VAE(COLOUR)
+    plain.load_state_dict(model.state_dict())
+    images = colours(2)[:1].expand(40, -1, -1, -1)
+    mean = torch.zeros(40, 4), torch.full((40, 4), -12.0)  # a code that says nothing: each loss is its picture's own
+    seen = []
+    for each in (model, plain):
+        each.encode = lambda images, labels: (seen.append(images), mean)[1]
+    model.loss({"image": images}, Noise(1))
+    mirrored = (seen[0] == images.flip(3)).all((1, 2, 3))
+    assert 8 < int(mirrored.sum()) < 32 and ((seen[0] == images).all((1, 2, 3)) ^ mirrored).all()
+    model.eval()
+    for each in (model, plain):
+        each.loss({"image": images}, Noise(1))
+    assert torch.equal(seen[1], images) and torch.equal(seen[2], images)
+
+
+TOLD = replace(vae.ENTRY.tiny, num_classes=3)
+LABELS = torch.tensor([0, 2, 1, 1, 0, 2])
+
+
+def test_the_bound_of_a_vae_that_is_told_the_class_is_the_one_of_torch_distributions() -> None:
+    model = shaken(vae.VAE(TOLD))
+    images = vae.binarise(Noise(1).uniform(6, 1, 28, 28) * 2 - 1, Noise(2))
+    weights, kl = model.log_weights(images, Noise(3), 4, LABELS)
+    mean, log_variance = model.encode(images, LABELS)
+    posterior = Independent(Normal(mean, (0.5 * log_variance).exp()), 1)
+    torch.testing.assert_close(kl, kl_divergence(posterior, Independent(Normal(torch.zeros(6, 4), 1.0), 1)))
+    noise = Noise(3)
+    noise.uniform(*images.shape)
+    latents = mean + (0.5 * log_variance).exp() * noise.normal(24, 4).view(4, 6, 4)
+    for sample, z in zip(weights, latents, strict=True):
+        pixels = (model.generate(z, LABELS) + 1) / 2
+        likelihood = Independent(Bernoulli(pixels), 3).log_prob((images + 1) / 2)
+        prior = Independent(Normal(torch.zeros_like(z), 1.0), 1).log_prob(z)
+        torch.testing.assert_close(sample, likelihood + prior - posterior.log_prob(z), rtol=1e-5, atol=1e-3)
+    found = model.loss({"image": images, "label": LABELS}, Noise(3))
+    torch.testing.assert_close(found["kl"], kl.mean())
+
+
+def test_the_class_reaches_both_networks_of_a_vae_and_must_be_told() -> None:
+    model = shaken(vae.VAE(TOLD))
+    images, latents = Noise(1).uniform(6, 1, 28, 28) * 2 - 1, Noise(2).normal(6, 4)
+    other = (LABELS + 1) % 3
+    assert (model.encode(images, LABELS)[0] - model.encode(images, other)[0]).abs().amax(1).min() > 1e-3
+    assert (model.generate(latents, LABELS) - model.generate(latents, other)).abs().amax((1, 2, 3)).min() > 1e-3
+    alone = model.generate(latents[3:4], LABELS[3:4])
+    torch.testing.assert_close(model.generate(latents, LABELS)[3:4], alone, rtol=1e-5, atol=1e-5)
+    with pytest.raises(ValueError, match="conditioned on 3 classes; labels are missing"):
+        model.generate(latents)
+    with pytest.raises(ValueError, match="conditioned on 3 classes; labels are missing"):
+        model.encode(images)
+    with pytest.raises(ValueError, match="give no labels"):
+        vae.VAE(vae.ENTRY.tiny).encode(images, LABELS)
+
+
+@pytest.mark.parametrize("beta", [0.0, 1.0, 4.0])
+def test_beta_weighs_the_kl_in_training_and_leaves_the_bound_as_it_is(beta: float) -> None:
+    plain, weighed = (shaken(vae.VAE(replace(vae.ENTRY.tiny, beta=value))) for value in (1.0, beta))
+    weighed.load_state_dict(plain.state_dict())
+    images = Noise(1).uniform(5, 1, 28, 28) * 2 - 1
+    ours, bound = weighed.loss({"image": images}, Noise(7)), plain.loss({"image": images}, Noise(7))
+    assert bound["kl"] > 0.01
+    torch.testing.assert_close(ours["loss"], bound["loss"] + (beta - 1) * bound["kl"])
+    for mine, theirs in zip(*(m.log_weights(images, Noise(3), 2) for m in (weighed, plain)), strict=True):
+        torch.testing.assert_close(mine, theirs)
 
 
 # DCGAN
@@ -309,6 +398,72 @@ def test_shifts_move_pictures_whole_within_their_bound() -> None:
     assert len(rows) == 200 and set(rows.tolist()) == set(columns.tolist()) == {2, 3, 4, 5, 6}
     assert (moved.flatten(1).sum(1) == images.flatten(1).sum(1)).all()
     assert torch.equal(resnet.shift(images, 0, Noise(1)), images)
+
+
+@pytest.mark.parametrize(("background", "edge"), [("black", -1.0), ("white", 1.0), ("nearest", 0.25)])
+def test_what_comes_in_at_the_edge_is_the_background(background: resnet.Background, edge: float) -> None:
+    images = torch.full((60, 3, 8, 8), 0.25)
+    moved = resnet.shift(images, 3, Noise(1), background)
+    turned = resnet.warp(images, 0.0, 180.0, Noise(2), background)
+    assert {round(value, 5) for value in moved.unique().tolist()} == {0.25, edge}
+    assert (turned[:, :, 3:5, 3:5] - 0.25).abs().max() < 1e-5, "the middle stays"
+    if edge != 0.25:
+        assert (turned[:, :, 0, 0] - 0.25).abs().max() > 0.3 and (turned - 0.25).mul(edge - 0.25).min() > -1e-5
+    else:
+        assert (turned - 0.25).abs().max() < 1e-5
+
+
+def test_a_warp_turns_about_the_centre_and_scales_as_scipy_does() -> None:
+    image = Noise(3).uniform(1, 1, 17, 17) * 2 - 1
+    found = resnet.warp(image, 0.5, 90.0, Noise(4), "black")[0, 0].numpy()
+    drawn = Noise(4)
+    angle = float((2 * drawn.uniform(1) - 1) * math.pi / 2)
+    across, down = (1.5 ** (2 * drawn.uniform(1, 2)[0] - 1)).tolist()
+    turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
+    matrix = turn / np.array([[down], [across]])  # from a pixel of the result to one of the picture: (row, column)
+    middle = np.full(2, 8.0)
+    expected = scipy.ndimage.affine_transform(
+        image[0, 0].numpy(), matrix, middle - matrix @ middle, order=1, mode="grid-constant", cval=-1.0
+    )
+    np.testing.assert_allclose(found, expected, atol=2e-5)
+
+
+def test_scales_of_a_warp_are_within_their_bound_and_as_often_larger_as_smaller() -> None:
+    bar = torch.full((400, 1, 33, 33), -1.0)
+    bar[:, :, :, 10:23] = 1.0
+    widths = (resnet.warp(bar, 0.5, 0.0, Noise(1))[:, 0, 16] + 1).sum(1) / 2  # 13 pixels before
+    assert 13 / 1.5 - 0.5 < widths.min() < 10 and 18 < widths.max() < 13 * 1.5 + 0.5  # to half a pixel
+    assert abs(int((widths > 13).sum()) - 200) < 40
+
+
+def test_recolouring_keeps_the_range_and_leaves_grey_grey_and_nothing_at_no_strength() -> None:
+    images = Noise(1).uniform(50, 3, 6, 6) * 2 - 1
+    found = resnet.recolour(images, 0.5, Noise(2))
+    assert found.abs().max() <= 1 and (found - images).abs().mean((1, 2, 3)).min() > 1e-3
+    torch.testing.assert_close(resnet.recolour(images, 0.0, Noise(2)), images)
+    grey = images.mean(1, keepdim=True).expand(-1, 3, -1, -1) * 0.3
+    again = resnet.recolour(grey, 0.5, Noise(2))
+    torch.testing.assert_close(again[:, :1].expand(-1, 3, -1, -1), again)
+
+
+def test_training_changes_pictures_each_by_itself_and_judging_changes_none() -> None:
+    config = replace(
+        resnet.ENTRY.tiny, channels=3, image_size=16, flip=True, zoom=0.2, turn=20.0, recolour=0.3, background="white"
+    )
+    model = resnet.ResNet(config)
+    images = Noise(1).uniform(4, 3, 16, 16) * 2 - 1
+    same = images[:1].expand(4, -1, -1, -1)
+    changed = model.changed(same, Noise(2))
+    assert changed.shape == same.shape and changed.abs().max() <= 1
+    assert all(not torch.allclose(changed[i], changed[j]) for i in range(4) for j in range(i))
+    first, second = (model.changed(images, noise) for noise in (Noise(2, rank=0, world=1), Noise(2, rank=0, world=1)))
+    assert torch.equal(first, second)
+    ranks = [model.changed(part, Noise(2, rank=rank, world=2)) for rank, part in enumerate(images.split(2))]
+    torch.testing.assert_close(torch.cat(ranks), model.changed(images, Noise(2)))
+    model.eval()
+    label = torch.tensor([0, 1, 2, 3])
+    losses = {float(model.loss({"image": images, "label": label}, Noise(seed))["loss"]) for seed in (1, 2)}
+    assert len(losses) == 1
 
 
 # The judge of speech

@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from train.recipe import Recipe
-from zoo import verify
+from zoo import entry, registry, verify
 from zoo.evidence import evidence
 from zoo.generate.sheet import write_sheet
 
@@ -33,3 +33,9 @@ def sheet(name: str, model: nn.Module, stem: Path, tokenizer: Any, data: Any) ->
     """Write a sheet of samples from fixed noise as `stem`.png, .txt or .wav."""
     twin = deepcopy(model).cpu().eval()  # sampling is written for the CPU; the run's own network stays where it is
     write_sheet(name, twin, stem, tokenizer, data.labels)
+
+
+def neighbours(name: str, model: nn.Module, path: Path, data: Any, dataset: str, poll: Callable[[], None]) -> None:
+    """Write samples beside their nearest training pictures, where the model `name` makes pictures from noise."""
+    if entry.IMAGE_GENERATION in registry.entry(name).tasks and hasattr(data, "images"):
+        verify.neighbours(verify.Subject(name, model, dataset), data, poll=poll).save(path)

@@ -12,9 +12,9 @@ from typing import Any
 from safetensors.torch import load_file
 
 from train import timeline
-from train.evaluate import sheet
+from train.evaluate import neighbours, sheet
 from train.loop import Run
-from zoo import checkpoint, runtime
+from zoo import card, checkpoint, runtime
 
 
 def licence_of_weights(data: str, base: str) -> str:
@@ -80,7 +80,10 @@ def publish(run: Run, folder: Path, *, command: str, measure: bool, poll: Callab
             (temporary / "tokenizer.json").write_text(run.tokenizer.to_str(pretty=True), encoding="utf-8")
         checkpoint.write_json(temporary / "recipe.json", recipe_record(run, command))
         stored = checkpoint.load(temporary).model  # samples come from the weights as stored
+        run.course.finish(stored, run.train_data, temporary)
         sheet(run.course.name, stored, temporary / "samples" / "sheet", run.tokenizer, run.train_data)
+        dataset = "" if run.sources.data else run.recipe.dataset  # no judge knows one's own
+        neighbours(run.course.name, stored, temporary / "samples" / card.NEIGHBOURS, run.train_data, dataset, poll)
         timeline.publish(
             run.folder, temporary / "timeline", steps=run.progress["step"], metric=run.recipe.metric,
             better=run.recipe.better,

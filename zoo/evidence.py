@@ -10,9 +10,10 @@ from zoo import entry, registry
 from zoo.metrics.diversity import classes_seen, duplicates, spread
 from zoo.metrics.judges import judge_of
 from zoo.verify import Poll, Subject, fit_to_judge, generated_images, judge_network
+from zoo.verify.images import denoises
 
 PICTURES, PICTURES_OF_SAMPLE = 2000, 200
-"""Generated, and as many real ones; fewer for a model of the small bundled sample."""
+"""Generated, and as many real ones; fewer for a model of the small bundled sample, and for one that draws slowly."""
 _ROWS = 250
 
 
@@ -37,7 +38,7 @@ def _diversity(subject: Subject, data: Any, poll: Poll) -> dict[str, float | lis
     """
     import torch
 
-    count = PICTURES_OF_SAMPLE if subject.sample else PICTURES
+    count = PICTURES_OF_SAMPLE if subject.sample or denoises(subject.model) else PICTURES
     pictures = torch.cat([images.cpu() for images, _ in generated_images(subject.model, count, poll)])
     found: dict[str, float | list[float]] = {"duplicates": duplicates(pictures.numpy())}
     judge = judge_of(subject.dataset)
@@ -51,7 +52,7 @@ def _diversity(subject: Subject, data: Any, poll: Poll) -> dict[str, float | lis
         features, classes = [], []
         for part in images.split(_ROWS):
             poll()
-            seen = network.features(fit_to_judge(part.to(device)))
+            seen = network.features(fit_to_judge(part.to(device), network))
             features.append(seen.cpu().numpy())
             classes.append(network.head(seen).argmax(1).cpu().numpy())
         read = np.concatenate(classes)
@@ -65,7 +66,8 @@ def _diversity(subject: Subject, data: Any, poll: Poll) -> dict[str, float | lis
 def _kl_per_dimension(subject: Subject, data: Any) -> list[float]:
     """KL(q(z_i|x) || p(z_i)) in nats of each latent dimension, over up to 1,000 pictures as they are, largest first."""
     device = next(subject.model.parameters()).device
-    images = data.batch(np.arange(min(1000, len(data))))["image"].to(device)
-    mean, log_variance = subject.model.encode(images)
+    batch = data.batch(np.arange(min(1000, len(data))))
+    labels = [batch["label"].to(device)] if subject.model.num_classes else []
+    mean, log_variance = subject.model.encode(batch["image"].to(device), *labels)
     kl = 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance).mean(0)
     return [round(float(value), 5) for value in kl.sort(descending=True).values]

@@ -134,7 +134,7 @@ def of_stacked(pictures: Iterator[Tensor]) -> Found:
     network, read = judge_network(judge), []
     with torch.no_grad():
         for images in pictures:
-            digits = network(fit_to_judge(images.flatten(0, 1)[:, None])).argmax(1).view(-1, 3)
+            digits = network(fit_to_judge(images.flatten(0, 1)[:, None], network)).argmax(1).view(-1, 3)
             read.append((digits * torch.tensor([100, 10, 1])).sum(1).numpy())
     numbers = np.concatenate(read)
     return Found(len(np.unique(numbers)), reverse_kl(numbers, 1000))

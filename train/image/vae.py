@@ -18,8 +18,23 @@ _MNIST = Recipe(
     evaluate_every=500,
     save_every=1000,
 )
+_FLOWERS = replace(
+    _MNIST,
+    config=VAEConfig(
+        channels=3, image_size=64, latent_dim=64, hidden_dim=256, likelihood="logistic", num_classes=5, halvings=3,
+        flip=True,
+    ),
+    dataset="flowers",
+    steps=5000,
+    batch_size=64,
+    clip_norm=10_000.0,
+    evaluate_every=250,
+)  # fmt: skip
 PRESETS = {
     "mnist": _MNIST,
     "fashion-mnist": replace(_MNIST, dataset="fashion_mnist", steps=2800),
+    "beta": replace(_MNIST, config=VAEConfig(beta=4.0)),
+    "conditional": replace(_MNIST, config=VAEConfig(latent_dim=16, num_classes=10), steps=6000),
+    "flowers": _FLOWERS,
     "tiny": tiny(_MNIST, ENTRY.tiny),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from zoo.generate.inputs import InputError
 
@@ -23,6 +23,17 @@ def as_picture(picture: Any) -> Image.Image:
 
     Raises InputError for anything else, and above 4 megapixels.
     """
+    return _opaque(picture).convert("L")
+
+
+def like_colours(picture: Any, size: int) -> np.ndarray:
+    """A picture as `as_picture` takes it -> its middle square on white, uint8 (size, size, 3)."""
+    found = _opaque(picture).convert("RGB")
+    how = Image.Resampling.BOX if min(found.size) >= size else Image.Resampling.BICUBIC
+    return np.asarray(ImageOps.fit(found, (size, size), how))
+
+
+def _opaque(picture: Any) -> Image.Image:
     if isinstance(picture, np.ndarray):
         picture = _from_array(picture)
     if not isinstance(picture, Image.Image):
@@ -34,7 +45,7 @@ def as_picture(picture: Any) -> Image.Image:
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    return picture.convert("L")
+    return picture
 
 
 def _from_array(values: np.ndarray) -> Image.Image:

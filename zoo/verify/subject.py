@@ -53,12 +53,14 @@ class Budget:
     """Generated clips for agreement."""
     poems: int
     """Poems written under the constraint of form."""
+    passages: int = 0
+    """How much prose is written for its variety, in fours of passages, and how many chats for their replies."""
     training: bool = False
     """On the validation split, between two steps: no floors, and all rows of a classifier."""
 
 
-FULL = Budget(None, 2000, 10_000, 200, 500, 1000)
-QUICK = Budget(100, 100, 200, 20, 6, 8)
+FULL = Budget(None, 2000, 10_000, 200, 500, 1000, passages=25)
+QUICK = Budget(100, 100, 200, 20, 6, 8, passages=4)
 """On the bundled sample, in seconds: what CI repeats."""
 TRAINING = Budget(1000, 1000, 2000, 1, 0, 0, training=True)
 """On the validation split, while training."""
