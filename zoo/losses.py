@@ -1,4 +1,4 @@
-"""Losses that two or more models use. All take logits and return nats."""
+"""Losses that two or more models use. All take logits and return nats, but for the least squares: scores, and none."""
 
 from __future__ import annotations
 
@@ -19,6 +19,16 @@ def non_saturating_loss(fake: Tensor) -> Tensor:
 def minimax_loss(fake: Tensor) -> Tensor:
     """The generator's log(1 - D(G(z))) from logits (n,), averaged (ibid., equation 1): flat where D is certain."""
     return -F.softplus(fake).mean()
+
+
+def least_squares_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """Half of (D(x) - 1)^2 + D(G(z))^2 from scores of any one shape each, averaged (Mao et al., 2017, equation 9)."""
+    return 0.5 * ((real.float() - 1.0).square().mean() + fake.float().square().mean())
+
+
+def least_squares_generator_loss(fake: Tensor) -> Tensor:
+    """The generator's (D(G(z)) - 1)^2 from scores of any shape, averaged (Zhu et al., 2017, section 4)."""
+    return (fake.float() - 1.0).square().mean()
 
 
 def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
