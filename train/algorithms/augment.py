@@ -13,7 +13,7 @@ from torch import Tensor
 
 from zoo.noise import Noise
 
-Augmentation = Literal["brightness", "contrast", "translation", "cutout"]
+Augmentation = Literal["brightness", "contrast", "translation", "cutout", "flip"]
 
 
 def augment(images: Tensor, kinds: tuple[Augmentation, ...], noise: Noise) -> Tensor:
@@ -66,4 +66,15 @@ def _cutout(images: Tensor, noise: Noise) -> Tensor:
     return images * ~(masks[0][:, None, :, None] & masks[1][:, None, None, :])
 
 
-_KINDS = {"brightness": _brightness, "contrast": _contrast, "translation": _translation, "cutout": _cutout}
+def _flip(images: Tensor, noise: Noise) -> Tensor:
+    """Every other picture is seen in a mirror; a generator may then draw either."""
+    return torch.where(_amount(images, noise) < 0.5, images.flip(3), images)
+
+
+_KINDS = {
+    "brightness": _brightness,
+    "contrast": _contrast,
+    "translation": _translation,
+    "cutout": _cutout,
+    "flip": _flip,
+}
