@@ -14,7 +14,7 @@ from zoo.data.own_source import NAMED, Found, OwnDataError, sha256
 from zoo.data.own_split import divide
 from zoo.data.own_verse import read_verse
 from zoo.data.source import SPLITS
-from zoo.data.text import POEM, Verses, Windows
+from zoo.data.text import POEM, Verses, Windows, window_of
 from zoo.data.tokenizer import UNKNOWN, train_characters
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def read_texts(found: Found, config: Any, tokenizer: Tokenizer | None) -> dict[s
     found.report.facts.append(f"{total:,} characters")
     if tokenizer is not None and tokenizer.token_to_id(POEM) is not None:
         return read_verse(found, texts, splits, tokenizer)
-    return _prose(found, texts, names, splits, config.context_length, tokenizer)
+    return _prose(found, texts, names, splits, window_of(config), tokenizer)
 
 
 def _prose(

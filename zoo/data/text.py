@@ -1,4 +1,4 @@
-"""Texts: running prose cut into windows, and poems written after their form, author and title."""
+"""Texts: running prose, stories and code cut into windows, and poems written after their form, author and title."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.data.source import Info, Table, read
-from zoo.data.tokenizer import train_characters
+from zoo.data.tokenizer import train_characters, train_subwords
 from zoo.entry import IGNORED
 from zoo.noise import Noise
 
@@ -53,8 +53,24 @@ class Windows:
         return {"ids": window[:, :-1].contiguous(), "targets": window[:, 1:].contiguous()}
 
 
+def window_of(config: Any) -> int:
+    """Tokens of a window of running text: `config.window`, or as many as the model sees where it has none."""
+    return int(getattr(config, "window", config.context_length))
+
+
+def documents(table: Table) -> list[str]:
+    """The texts of a table; where they have titles, each is written after its own, and before its moral, if any."""
+    titles, morals = (table.columns.get(key) or [""] * len(table.columns["text"]) for key in ("title", "moral"))
+    parts = zip(titles, table.columns["text"], morals, strict=True)
+    return ["\n\n".join(part for part in document if part) for document in parts]
+
+
 class Prose(Windows):
-    """A running text of the zoo as windows; those of the training split move."""
+    """A running text of the zoo as windows; those of the training split move.
+
+    With `pieces` its tokens are at most so many pieces of words, and END stands before each of its texts and after the
+    last; else they are characters, and a line ends between two texts. A `tokenizer` that is given decides itself.
+    """
 
     def __init__(
         self,
@@ -64,11 +80,20 @@ class Prose(Windows):
         sample: bool = False,
         context_length: int = 256,
         tokenizer: Tokenizer | None = None,
+        pieces: int = 0,
     ) -> None:
         table = read(name, split, sample=sample)
-        text = "\n".join(table.columns["text"])
-        tokenizer = tokenizer or train_characters([text])
-        ids = np.asarray(tokenizer.encode(text).ids, np.int64)
+        texts = documents(table)
+        if tokenizer is None:
+            tokenizer = train_subwords(texts, pieces, (END,), minimum=2) if pieces else train_characters([*texts, "\n"])
+        end = tokenizer.token_to_id(END)
+        if end is None:
+            found = tokenizer.encode("\n".join(texts)).ids
+        else:
+            found = [end]
+            for encoded in tokenizer.encode_batch(texts):
+                found += [*encoded.ids, end]
+        ids = np.asarray(found, np.int64)
         super().__init__(table.info, table.fingerprint, tokenizer, ids, context_length, moves=split == "train")
         if len(self) < 1:
             raise ValueError(f"{name}/{split} has {len(self.ids)} tokens; one window needs {2 * context_length + 1}")

@@ -22,6 +22,8 @@ class Network(Protocol):
 
     config: Any
     """The model's sizes, by attribute."""
+    parts: Mapping[str, Any]
+    """What it can run, by name."""
 
     def run(self, part: str, **inputs: np.ndarray) -> tuple[np.ndarray, ...]:
         """Run a part (`zoo.entry.PARTS`) on its inputs by name, float32 and int64, and return its outputs in order."""

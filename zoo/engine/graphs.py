@@ -41,10 +41,15 @@ _SIGNATURE = {"dtype", "shape"}
 
 @dataclass
 class Cache:
-    """The memory of a decoder: buffers that its graph reads and fills in place, and how many tokens are in it."""
+    """The memory of a decoder, and how many tokens are in it.
+
+    A GPT's graph fills the buffers that it reads, and is told the `position`. A recurrent one gives its state anew:
+    what it has `made` is copied to the `tensors` that it reads next.
+    """
 
     binding: IOBinding
     tensors: list[np.ndarray]
+    made: list[np.ndarray]
     ids: np.ndarray
     position: np.ndarray
     logits: np.ndarray
@@ -98,25 +103,28 @@ class Graphs:
     def start(self, rows: int) -> Cache:
         """As `Network.start`."""
         session, part = self.session("decoder"), self.parts["decoder"]
-        binding, tensors = session.io_binding(), []
+        binding, tensors, anew = session.io_binding(), [], []
         position, logits = np.zeros((), np.int64), np.empty((rows, self.config.vocab_size), np.float32)
-        _bind(binding.bind_input, "position", position)
+        appends = "position" in part["inputs"]
+        if appends:
+            _bind(binding.bind_input, "position", position)
         _bind(binding.bind_output, "logits", logits)
         for given, made in part["state"].items():
             tensor = np.zeros([rows if n == "batch" else n for n in part["inputs"][given]["shape"]], np.float32)
             _bind(binding.bind_input, given, tensor)
-            _bind(binding.bind_output, made, tensor)  # one buffer for both: the graph appends to it
             tensors.append(tensor)
-        return Cache(binding, tensors, np.empty((rows, 0), np.int64), position, logits, rows)
+            if not appends:
+                anew.append(np.empty_like(tensor))
+            _bind(binding.bind_output, made, tensor if appends else anew[-1])
+        return Cache(binding, tensors, anew, np.empty((rows, 0), np.int64), position, logits, rows)
 
     def step(self, ids: np.ndarray, state: Cache) -> tuple[np.ndarray, Cache]:
         """As `Network.step`."""
         length = self.config.context_length
         if state.length + ids.shape[1] > length:
             raise ValueError(f"{state.length + ids.shape[1]} tokens do not fit; this model sees at most {length}")
-        if (
-            state.rows > 1 and state.length and ids.shape[1] > 1
-        ):  # the fused attention takes such rows a token at a time
+        if state.rows > 1 and state.length and ids.shape[1] > 1 and not state.made:
+            # the fused attention takes such rows a token at a time
             for column in ids.T:
                 logits, state = self.step(column[:, None], state)
             return logits, state
@@ -126,6 +134,8 @@ class Graphs:
         state.ids[...] = ids
         state.position[...] = state.length
         self._sessions["decoder"].run_with_iobinding(state.binding)
+        for before, after in zip(state.tensors, state.made, strict=False):
+            before[...] = after
         state.length += ids.shape[1]
         return state.logits.copy(), state
 

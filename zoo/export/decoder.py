@@ -22,7 +22,7 @@ BLOCK = 32
 _CONTRIB = "com.microsoft"
 
 
-class _Writer:
+class Writer:
     """Nodes and constants of a graph in the making; each method returns the name of its result."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ def decoder_graph(model: Any, weights: Weights) -> ModelProto:
     config = model.config
     if bits != 32 and config.embedding_dim % BLOCK:
         raise ValueError(f"weights of {bits} bits want an embedding_dim that is a multiple of {BLOCK}")
-    write = _Writer()
+    write = Writer()
     width, heads, last = config.embedding_dim, config.num_heads, config.num_layers - 1
 
     def product(x: str, name: str, *, bias: bool = False) -> str:

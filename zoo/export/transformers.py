@@ -50,7 +50,7 @@ def write_gpt2(folder: Path, out: Path) -> None:
     ids = _ids(characters, special)
     write_json(out / "config.json", _config(config, ids))
     write_json(out / "generation_config.json", _generation(config, characters, ids))
-    write_json(out / "tokenizer_config.json", _tokenizer_config(config, special))
+    write_json(out / "tokenizer_config.json", _tokenizer_config(config, characters, special))
     (out / "tokenizer.json").write_text(characters.to_str(pretty=True), encoding="utf-8")
 
 
@@ -73,21 +73,26 @@ def gpt2_tensors(tensors: dict[str, Tensor], num_layers: int) -> dict[str, Tenso
 
 
 def _special(characters: Tokenizer) -> dict[str, str]:
-    """What fills the roles of a tokenizer in that library; one of running text knows only the unknown."""
+    """What fills the roles of a tokenizer in that library; one of running characters knows only the unknown."""
     from zoo.data.text import BEGIN, END, PAD
     from zoo.data.tokenizer import UNKNOWN
 
     # Prompts of different lengths, side by side, need a token to fill up with; the attention mask hides it. To the
     # model it is nothing special, or `generate` would hide the unknown too.
-    pad = PAD if characters.token_to_id(PAD) is not None else UNKNOWN
-    roles = {"unk_token": UNKNOWN, "bos_token": BEGIN, "eos_token": END, "pad_token": pad}
-    return {role: token for role, token in roles.items() if characters.token_to_id(token) is not None}
+    roles = {
+        "unk_token": (UNKNOWN,),
+        "bos_token": (BEGIN, END),  # the end of one story is the beginning of another
+        "eos_token": (END,),
+        "pad_token": (PAD, UNKNOWN, END),
+    }
+    known = {role: [t for t in tokens if characters.token_to_id(t) is not None] for role, tokens in roles.items()}
+    return {role: tokens[0] for role, tokens in known.items() if tokens}
 
 
 def _ids(characters: Tokenizer, special: dict[str, str]) -> dict[str, int | None]:
     """The numbers of those that a model's config names; None where there is none, for GPT-2's own would be meant."""
     ids = {f"{role}_id": characters.token_to_id(token) for role, token in special.items()}
-    if special["pad_token"] == special["unk_token"]:
+    if special["pad_token"] == special.get("unk_token"):
         ids["pad_token_id"] = None
     return {key: ids.get(key) for key in ("bos_token_id", "eos_token_id", "pad_token_id")}
 
@@ -113,13 +118,18 @@ def _config(config: GPTConfig, ids: dict[str, int | None]) -> dict[str, Any]:
 
 
 def _generation(config: GPTConfig, characters: Tokenizer, ids: dict[str, int | None]) -> dict[str, Any]:
-    """How `generate` draws unless told otherwise: as this zoo does, and to the end of the context."""
+    """How `generate` draws unless told otherwise: as this zoo does, to the end of the context or of a turn in a chat."""
+    from zoo.data.dialogue import BOT, USER
+
+    turns = [found for mark in (USER, BOT) if (found := characters.token_to_id(mark)) is not None]
+    ends = [ids["eos_token_id"], *turns]
     newline = characters.token_to_id("\n")  # what running text goes on from when the prompt is empty
     special = sorted(i for i, token in characters.get_added_tokens_decoder().items() if token.special)
     return {
         **ids,
         "bos_token_id": newline if ids["bos_token_id"] is None else ids["bos_token_id"],
-        "suppress_tokens": [i for i in special if i != ids["eos_token_id"]],
+        **({"eos_token_id": ends} if turns else {}),
+        "suppress_tokens": [i for i in special if i not in ends] or None,
         "do_sample": True,
         "temperature": 0.8,
         "top_k": 0,
@@ -128,8 +138,12 @@ def _generation(config: GPTConfig, characters: Tokenizer, ids: dict[str, int | N
     }
 
 
-def _tokenizer_config(config: GPTConfig, special: dict[str, str]) -> dict[str, Any]:
+def _tokenizer_config(config: GPTConfig, characters: Tokenizer, special: dict[str, str]) -> dict[str, Any]:
+    from zoo.data.dialogue import BOT, CHAT_TEMPLATE
+
+    chat = characters.token_to_id(BOT) is not None
     return {
+        **({"chat_template": CHAT_TEMPLATE} if chat else {}),
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": config.context_length,
         "clean_up_tokenization_spaces": False,

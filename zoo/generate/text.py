@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.data.dialogue import ROLES
 from zoo.entry import TEXT_GENERATION
 from zoo.generate import library
 from zoo.generate.inputs import InputError, number, one_of, quoted, seed_of, whole, words
@@ -18,12 +19,16 @@ from zoo.generate.library import Loaded, Source, source_of
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+    from zoo.generate.prose import Odds
+
 LINES = {"五言绝句": (4, 5), "七言绝句": (4, 7), "五言律诗": (8, 5), "七言律诗": (8, 7)}
 """Lines, and characters a line, of each form of regulated verse (`zoo.data.text` has them too, but needs torch)."""
 FORMS = tuple(LINES)
 MAX_PROMPT = 2000
 """Characters of a prompt."""
 MAX_NEW_TOKENS = 1000
+MAX_ALTERNATIVES = 20
+"""Tokens that `write_with_odds` shows beside each one."""
 MAX_TEMPERATURE, MAX_TOP_K, MAX_PENALTY = 2.0, 100_000, 2.0
 MAX_TITLE, MAX_AUTHOR = 20, 5
 """Characters of a poem's title and of its author's name."""
@@ -36,13 +41,15 @@ _TYPOGRAPHY = str.maketrans(
     | {"\u3000": " ", "\t": " ", '"': "'"}
 )
 """What keyboards put for the characters of plain texts."""
+_DOUBLE = frozenset("“”„")
 
 
 @dataclass(frozen=True)
 class Writing:
     """A text as far as it is written. `tokens` counts new ones, `seconds` runs from the first; `done` when it ends.
 
-    `prompt` is the beginning of `text` that was given, as the model read it.
+    `prompt` is the beginning of `text` that was given, as the model read it. `odds` are the new tokens one by one,
+    where they were asked for.
     """
 
     text: str
@@ -51,6 +58,7 @@ class Writing:
     done: bool
     source: Source
     prompt: str = ""
+    odds: tuple[Odds, ...] = ()
 
 
 def write(
@@ -64,21 +72,61 @@ def write(
     repetition_penalty: float = 1.0,
     seed: int = 0,
 ) -> Iterator[Writing]:
-    """Go on from `prompt` (up to 2,000 characters; empty begins a line) with a text checkpoint.
+    """Go on from `prompt` (up to 2,000 characters; empty begins a line, or a story) with a text checkpoint.
 
-    Yields the text so far, the prompt included, at most every 50 ms; the last one is `done`. `max_new_tokens` 1 to
-    1,000, `temperature` 0 (the likeliest token) to 2, `top_k` 0 (all) to 100,000, `top_p` above 0 to 1,
-    `repetition_penalty` 1 to 2. Raises InputError before anything is loaded, but for a prompt whose characters the
-    model does not know.
+    Yields the text so far, the prompt included, at most every 50 ms; the last one is `done`: after `max_new_tokens`, or
+    where the model ends a story or a module. `max_new_tokens` 1 to 1,000, `temperature` 0 (the likeliest token) to 2,
+    `top_k` 0 (all) to 100,000, `top_p` above 0 to 1, `repetition_penalty` 1 to 2. Raises InputError before anything is
+    loaded, but for a prompt whose characters the model does not know.
     """
-    prompt = words("the prompt", prompt, longest=MAX_PROMPT)
-    count = whole("the length", max_new_tokens, 1, MAX_NEW_TOKENS)
-    options = _sampling(temperature, top_k, top_p)
-    penalty = number("the repetition penalty", repetition_penalty, 1.0, MAX_PENALTY)
-    seed = seed_of(seed)
+    asked = _asked(model, prompt, max_new_tokens, temperature, top_k, top_p, repetition_penalty, seed)
+    return _write(library.get(model, TEXT_GENERATION), model, *asked, alternatives=0)
+
+
+def write_with_odds(
+    model: str = "gpt.shakespeare",
+    prompt: str = "",
+    *,
+    max_new_tokens: int = 300,
+    temperature: float = 0.8,
+    top_k: int = 0,
+    top_p: float = 0.95,
+    repetition_penalty: float = 1.0,
+    seed: int = 0,
+    alternatives: int = 5,
+) -> Iterator[Writing]:
+    """As `write`, the same text, with the `odds` of each token written so far.
+
+    They are the model's own probability of it, and those of the `alternatives` (1 to 20) likeliest tokens in its place.
+    """
+    shown = whole("the number of alternatives", alternatives, 1, MAX_ALTERNATIVES)
+    asked = _asked(model, prompt, max_new_tokens, temperature, top_k, top_p, repetition_penalty, seed)
+    return _write(library.get(model, TEXT_GENERATION), model, *asked, alternatives=shown)
+
+
+def _asked(
+    model: str,
+    prompt: object,
+    max_new_tokens: object,
+    temperature: object,
+    top_k: object,
+    top_p: object,
+    repetition_penalty: object,
+    seed: object,
+) -> tuple[str, int, dict[str, Any], float, int]:
+    """What was asked of `write`, checked: prompt, length, sampling, penalty and seed."""
+    checked = (
+        words("the prompt", prompt, longest=MAX_PROMPT),
+        whole("the length", max_new_tokens, 1, MAX_NEW_TOKENS),
+        _sampling(temperature, top_k, top_p),
+        number("the repetition penalty", repetition_penalty, 1.0, MAX_PENALTY),
+        seed_of(seed),
+    )
     if is_verse(model):
         raise InputError(f"{model} writes poems by form; use it under Poem, or as compose()")
-    return _write(library.get(model, TEXT_GENERATION), model, prompt, count, options, penalty, seed)
+    if is_chat(model):
+        raise InputError(f"{model} answers messages; use it under Chat, or as reply()")
+    return checked
 
 
 def compose(
@@ -123,6 +171,11 @@ def is_verse(model: str) -> bool:
     return bool(set(FORMS) & set(library.labels_of(model, TEXT_GENERATION)))
 
 
+def is_chat(model: str) -> bool:
+    """Whether a text checkpoint writes turns of a chat: its labels are the roles. Raises InputError; loads nothing."""
+    return tuple(library.labels_of(model, TEXT_GENERATION)) == ROLES
+
+
 def _sampling(temperature: object, top_k: object, top_p: object) -> dict[str, Any]:
     found = {
         "temperature": number("the temperature", temperature, 0.0, MAX_TEMPERATURE),
@@ -163,25 +216,40 @@ def count_tokens(model: str, text: str) -> int:
 
 
 def _write(
-    found: Loaded, name: str, prompt: str, count: int, options: dict[str, Any], penalty: float, seed: int
+    found: Loaded,
+    name: str,
+    prompt: str,
+    count: int,
+    options: dict[str, Any],
+    penalty: float,
+    seed: int,
+    *,
+    alternatives: int,
 ) -> Iterator[Writing]:
-    from zoo.generate.prose import continue_text
+    from zoo.generate.prose import continue_text, continue_tokens
 
     parameters = {"prompt": prompt, "max_new_tokens": count, **options, "repetition_penalty": penalty}
     tokenizer, source = tokenizer_of(found), source_of(found, name, "text.write", parameters, seed=seed)
     prompt = _readable(tokenizer, prompt, name)
     begun = shown = time.monotonic()
     text, tokens = prompt, 0
-    for piece in continue_text(
-        found.network, tokenizer, prompt, count=count, repetition_penalty=penalty, seed=seed, **options
-    ):
-        text, tokens, now = text + piece, tokens + 1, time.monotonic()
+    odds: list[Odds] = []
+    settings = {"count": count, "repetition_penalty": penalty, "seed": seed, **options}
+    pieces: Iterator[str | Odds] = (
+        continue_tokens(found.network, tokenizer, prompt, **settings, alternatives=alternatives)
+        if alternatives
+        else continue_text(found.network, tokenizer, prompt, **settings)
+    )
+    for piece in pieces:
+        odds += [] if isinstance(piece, str) else [piece]
+        text += piece if isinstance(piece, str) else piece.text
+        tokens, now = tokens + 1, time.monotonic()
         if now - begun > DEADLINE:
             break
         if now - shown >= PAUSE or tokens == 1:
             shown = now
-            yield Writing(text, tokens, now - begun, False, _so_far(source, tokens), prompt)
-    yield Writing(text, tokens, time.monotonic() - begun, True, _so_far(source, tokens), prompt)
+            yield Writing(text, tokens, now - begun, False, _so_far(source, tokens), prompt, tuple(odds))
+    yield Writing(text, tokens, time.monotonic() - begun, True, _so_far(source, tokens), prompt, tuple(odds))
 
 
 def _so_far(source: Source, tokens: int) -> Source:
@@ -198,7 +266,7 @@ def _readable(tokenizer: Tokenizer, prompt: str, name: str) -> str:
     known = tokenizer.get_vocab()
     if all(c in known for c in prompt):
         return prompt
-    prompt = "".join(c if c in known else _plain(c) for c in prompt)
+    prompt = "".join(c if c in known else _plain(c, known) for c in prompt)
     unknown = list(dict.fromkeys(c for c in prompt if c not in known))
     if unknown:
         shown = " ".join(unknown[:8]) + (" …" if len(unknown) > 8 else "")
@@ -206,7 +274,9 @@ def _readable(tokenizer: Tokenizer, prompt: str, name: str) -> str:
     return prompt
 
 
-def _plain(character: str) -> str:
+def _plain(character: str, known: dict[str, int]) -> str:
+    if character in _DOUBLE and '"' in known:
+        return '"'
     apart = unicodedata.normalize("NFKD", character.translate(_TYPOGRAPHY))
     return "".join(c for c in apart if not unicodedata.combining(c)) or character
 
