@@ -1,0 +1,327 @@
+"""Transformer with an encoder and a decoder: it reads one sequence whole and writes another, token by token.
+
+Vaswani et al., "Attention is all you need", NeurIPS 2017, in the layout of mBART (Liu et al., TACL 2020): one embedding
+for both sides and the output, scaled by sqrt(d); each branch normalised before it, and once more at the end of each
+stack, which trains steadily on little data (Nguyen and Salazar, "Transformers without tears", IWSLT 2019, also for the
+first weights). Positions begin as the paper's sinusoids and are learnt on from there. Departures: the keys and values
+that the decoder's layers look for in the source are one projection of it, made once a sentence; dropout shares one
+mask over a sequence and leaves attention alone, and a share of the words is left out whole.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zoo.config import bounded, check
+from zoo.entry import IGNORED, TRANSLATION, Entry, Part
+from zoo.models.text.gpt import SequenceDropout
+from zoo.nn.method import Method
+from zoo.noise import Noise
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """Sizes and regularisation."""
+
+    vocab_size: int = bounded(4500, 4, 200_000)
+    """Distinct tokens of both sides together."""
+    context_length: int = bounded(64, 2, 1024)
+    """Tokens of a source, and of a target, at most."""
+    encoder_layers: int = bounded(3, 1, 24)
+    """Layers that read the source."""
+    decoder_layers: int = bounded(3, 1, 24)
+    """Layers that write the target."""
+    num_heads: int = bounded(4, 1, 64)
+    """Attention heads a layer; a divisor of embedding_dim."""
+    embedding_dim: int = bounded(256, 4, 4096)
+    """Width of both stacks; even."""
+    hidden_dim: int = bounded(1024, 4, 16_384)
+    """Width within a layer's two-layer perceptron."""
+    dropout: float = bounded(0.1, 0.0, 0.9)
+    """Share of channels dropped in training, after the embedding and in each residual branch, one choice a sequence."""
+    word_dropout: float = bounded(0.0, 0.0, 0.9)
+    """Share of tokens, on both sides, whose embedding is left out in training."""
+    label_smoothing: float = bounded(0.1, 0.0, 0.9)
+    """Share of each target that is spread evenly over all tokens in training."""
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.embedding_dim % self.num_heads or self.embedding_dim % 2:
+            raise ValueError(
+                f"TransformerConfig.embedding_dim is {self.embedding_dim}; "
+                f"it must be even and a multiple of num_heads ({self.num_heads})"
+            )
+
+
+HIDDEN = -1e9
+"""Score of what is not to be seen; finite, so that a row that sees nothing is no NaN."""
+
+
+def sinusoids(length: int, width: int) -> Tensor:
+    """Positions as sines and cosines of wavelengths from 2 pi to 10,000 * 2 pi: (length, width); section 3.5."""
+    angles = torch.arange(length)[:, None] * torch.exp(torch.arange(0, width, 2) * (-math.log(10_000) / width))
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+def in_heads(x: Tensor, count: int) -> Tensor:
+    """x (n, t, d) -> (n, heads, t, d / heads)."""
+    return x.unflatten(2, (count, -1)).transpose(1, 2)
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, hidden: Tensor) -> Tensor:
+    """Equation 1 of the paper: (n, heads, t, e), twice (n, heads, s, e) -> (n, t, heads * e).
+
+    `hidden` is added to the scores (n, heads, t, s): 0 for what is seen, HIDDEN for what is not. Written out, for
+    torch's fused attention in bf16 takes five times as long over sequences as short as these.
+    """
+    scores = query @ key.transpose(2, 3) * query.shape[3] ** -0.5 + hidden
+    return (scores.softmax(3) @ value).transpose(1, 2).flatten(2)
+
+
+def hiding(seen: Tensor) -> Tensor:
+    """bool, true for what is seen -> what `attend` adds."""
+    return torch.where(seen, 0.0, HIDDEN)
+
+
+class SelfAttention(nn.Module):
+    """Multi-head attention of a sequence to itself; over a cache of the tokens before where one is given."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.num_heads = config.num_heads
+        self.qkv = nn.Linear(config.embedding_dim, 3 * config.embedding_dim)
+        self.out = nn.Linear(config.embedding_dim, config.embedding_dim)
+
+    def forward(self, x: Tensor, hidden: Tensor) -> Tensor:
+        """x (n, t, d) -> (n, t, d); `hidden` as for `attend`."""
+        query, key, value = (in_heads(part, self.num_heads) for part in self.qkv(x).chunk(3, dim=2))
+        return self.out(attend(query, key, value, hidden))
+
+    def step(
+        self, x: Tensor, hidden: Tensor, at: Tensor, keys: Tensor, values: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """x (n, t, d), the tokens at places `at` (t,) -> (n, t, d), and the caches with their keys and values in.
+
+        `keys` and `values` are (n, heads, room, d / heads); `hidden` (t, room) says which of them are seen.
+        """
+        query, key, value = (in_heads(part, self.num_heads) for part in self.qkv(x).chunk(3, dim=2))
+        keys, values = keys.index_copy(2, at, key), values.index_copy(2, at, value)
+        return self.out(attend(query, keys, values, hidden)), keys, values
+
+
+class CrossAttention(nn.Module):
+    """Multi-head attention of a target to its source, whose keys and values are made elsewhere."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.num_heads = config.num_heads
+        self.query = nn.Linear(config.embedding_dim, config.embedding_dim)
+        self.out = nn.Linear(config.embedding_dim, config.embedding_dim)
+
+    def forward(self, x: Tensor, keys: Tensor, values: Tensor, hidden: Tensor) -> Tensor:
+        """x (n, t, d), keys and values (n, s, d) -> (n, t, d); `hidden` as for `attend`."""
+        query, key, value = (in_heads(part, self.num_heads) for part in (self.query(x), keys, values))
+        return self.out(attend(query, key, value, hidden))
+
+
+class Perceptron(nn.Module):
+    """Two layers, position by position (section 3.3)."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.fc = nn.Linear(config.embedding_dim, config.hidden_dim)
+        self.out = nn.Linear(config.hidden_dim, config.embedding_dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (n, t, d) -> (n, t, d)."""
+        return self.out(F.relu(self.fc(x)))
+
+
+class EncoderLayer(nn.Module):
+    """norm, self-attention, norm, perceptron, each added to the stream."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        d = config.embedding_dim
+        self.norm1, self.norm2 = nn.LayerNorm(d), nn.LayerNorm(d)
+        self.attention, self.perceptron = SelfAttention(config), Perceptron(config)
+        self.dropout = SequenceDropout(config.dropout)
+
+    def forward(self, x: Tensor, hidden: Tensor) -> Tensor:
+        """x (n, s, d) -> (n, s, d); `hidden` (n, 1, 1, s) as for `attend`."""
+        x = x + self.dropout(self.attention(self.norm1(x), hidden))
+        return x + self.dropout(self.perceptron(self.norm2(x)))
+
+
+class DecoderLayer(nn.Module):
+    """norm, causal self-attention, norm, attention to the source, norm, perceptron, each added to the stream."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        d = config.embedding_dim
+        self.norm1, self.norm2, self.norm3 = nn.LayerNorm(d), nn.LayerNorm(d), nn.LayerNorm(d)
+        self.attention, self.cross, self.perceptron = SelfAttention(config), CrossAttention(config), Perceptron(config)
+        self.dropout = SequenceDropout(config.dropout)
+
+    def forward(self, x: Tensor, later: Tensor, keys: Tensor, values: Tensor, hidden: Tensor) -> Tensor:
+        """x (n, t, d), the source's keys and values (n, s, d) -> (n, t, d).
+
+        `later` (t, t) and `hidden` (n, 1, 1, s) say what of the target and of the source is not seen.
+        """
+        x = x + self.dropout(self.attention(self.norm1(x), later))
+        x = x + self.dropout(self.cross(self.norm2(x), keys, values, hidden))
+        return x + self.dropout(self.perceptron(self.norm3(x)))
+
+    def step(
+        self, x: Tensor, later: Tensor, keys: Tensor, values: Tensor, hidden: Tensor, at: Tensor, *caches: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """As `forward`, for tokens at places `at` (t,) after those in both `caches`, which come back with them in."""
+        attended, own_keys, own_values = self.attention.step(self.norm1(x), later, at, *caches)
+        x = x + attended
+        x = x + self.cross(self.norm2(x), keys, values, hidden)
+        return x + self.perceptron(self.norm3(x)), own_keys, own_values
+
+
+class Stack(nn.Module):
+    """What the encoder and the decoder have alike: positions, and the norms before and after their layers."""
+
+    def __init__(self, config: TransformerConfig, layers: list[nn.Module]) -> None:
+        super().__init__()
+        d = config.embedding_dim
+        self.positions = nn.Embedding(config.context_length, d)
+        self.norm_in, self.norm_out = nn.LayerNorm(d), nn.LayerNorm(d)
+        self.layers = nn.ModuleList(layers)
+
+
+class Transformer(nn.Module):
+    """Source ids and the target's ids so far -> logits of the target's next token."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.vocab_size, self.context_length = config.vocab_size, config.context_length
+        d = config.embedding_dim
+        self.tokens = nn.Embedding(config.vocab_size, d)
+        self.encoder = Stack(config, [EncoderLayer(config) for _ in range(config.encoder_layers)])
+        self.memory = nn.Linear(d, 2 * d * config.decoder_layers)
+        self.decoder = Stack(config, [DecoderLayer(config) for _ in range(config.decoder_layers)])
+        self.dropout = SequenceDropout(config.dropout)
+        for name, parameter in self.named_parameters():
+            if name.endswith("positions.weight"):
+                parameter.data.copy_(sinusoids(*parameter.shape))
+            elif name == "tokens.weight":
+                nn.init.normal_(parameter, 0.0, d**-0.5)
+            elif parameter.dim() == 2:
+                nn.init.normal_(parameter, 0.0, math.sqrt(2 / (5 * d)))
+            elif name.endswith("bias"):
+                nn.init.zeros_(parameter)
+
+    def _embedded(self, ids: Tensor, stack: Stack, at: Tensor) -> Tensor:
+        """ids int64 (n, t) at places `at` (t,) -> (n, t, d), as the first layer of `stack` takes them."""
+        tokens = self.tokens(ids) * math.sqrt(self.config.embedding_dim)
+        if self.training and self.config.word_dropout:
+            keep = torch.rand(*ids.shape, 1, device=ids.device) >= self.config.word_dropout
+            tokens = tokens * keep
+        return self.dropout(stack.norm_in(tokens + stack.positions(at)))
+
+    def encode(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """ids int64 (n, s), s up to context_length, mask int64 or bool (n, s), 1 where there is a token -> memory.
+
+        The memory (n, s, 2 * d * decoder_layers) is what the decoder's layers look for: for each in turn its keys and
+        its values.
+        """
+        x = self._embedded(ids, self.encoder, torch.arange(ids.shape[1], device=ids.device))
+        hidden = hiding(mask.bool()[:, None, None])
+        for layer in self.encoder.layers:
+            x = layer(x, hidden)
+        return self.memory(self.encoder.norm_out(x))
+
+    def forward(self, source: Tensor, mask: Tensor, ids: Tensor) -> Tensor:
+        """source and mask as for `encode`, ids int64 (n, t) of the target so far -> logits (n, t, vocab_size)."""
+        memory = self.encode(source, mask).chunk(2 * len(self.decoder.layers), dim=2)
+        at, hidden = torch.arange(ids.shape[1], device=ids.device), hiding(mask.bool()[:, None, None])
+        later = hiding(at <= at[:, None])
+        x = self._embedded(ids, self.decoder, at)
+        for i, layer in enumerate(self.decoder.layers):
+            x = layer(x, later, memory[2 * i], memory[2 * i + 1], hidden)
+        return F.linear(self.decoder.norm_out(x), self.tokens.weight)
+
+    def loss(self, batch: Mapping[str, Tensor], noise: Noise) -> dict[str, Tensor]:
+        """Mean cross-entropy in nats a token against smoothed targets: of "source" (n, s) with its "mask", "ids" (n, t)
+        and "targets" (n, t), the ids one further on, IGNORED ones left out."""
+        logits = self(batch["source"], batch["mask"], batch["ids"])
+        loss = F.cross_entropy(
+            logits.float().flatten(0, 1), batch["targets"].flatten(), ignore_index=IGNORED,
+            label_smoothing=self.config.label_smoothing if self.training else 0.0,
+        )  # fmt: skip
+        return {"loss": loss, "items": (batch["targets"] != IGNORED).sum()}
+
+    def decode(
+        self, ids: Tensor, position: Tensor, memory: Tensor, mask: Tensor, *caches: Tensor
+    ) -> tuple[Tensor, ...]:
+        """As `forward`, over a cache of fixed size: ids int64 (n, t) after `position` int64 () tokens.
+
+        `memory` and `mask` are those of `encode`; `caches` the keys and values of each layer in turn, (n, heads, room,
+        d / heads), with room for up to context_length tokens. Returns logits (n, t, vocab_size) and the filled caches.
+        """
+        at = position + torch.arange(ids.shape[1], device=ids.device)
+        parts, hidden = memory.chunk(2 * len(self.decoder.layers), dim=2), hiding(mask.bool()[:, None, None])
+        later = hiding(torch.arange(caches[0].shape[2], device=ids.device) <= at[:, None])  # (t, room)
+        x = self._embedded(ids, self.decoder, at)
+        grown: list[Tensor] = []
+        for i, layer in enumerate(self.decoder.layers):
+            assert isinstance(layer, DecoderLayer)
+            own = caches[2 * i], caches[2 * i + 1]
+            x, *filled = layer.step(x, later, parts[2 * i], parts[2 * i + 1], hidden, at, *own)
+            grown += filled
+        return F.linear(self.decoder.norm_out(x), self.tokens.weight), *grown
+
+    def parts(self) -> tuple[Part, ...]:
+        """Two graphs: a source to its memory, once; and the target so far to the logits of what follows."""
+        config = self.config
+        cache = (2, config.num_heads, 16, config.embedding_dim // config.num_heads)
+        names = [f"{kind}_{i}" for i in range(config.decoder_layers) for kind in ("key", "value")]
+        before = {f"past_{name}": torch.zeros(cache) for name in names}
+        source = {0: "batch", 1: "source"}
+        axes = {key: {0: "batch", 2: "room"} for key in (*before, *names)}
+        return (
+            Part(
+                "text_encoder", Method(self, "encode"),
+                {"ids": torch.zeros(2, 3, dtype=torch.int64), "mask": torch.ones(2, 3, dtype=torch.int64)},
+                ("memory",), {"ids": source, "mask": source, "memory": source},
+            ),
+            Part(
+                "text_decoder", Method(self, "decode"),
+                {
+                    "ids": torch.zeros(2, 4, dtype=torch.int64),
+                    "position": torch.zeros((), dtype=torch.int64),
+                    "memory": torch.zeros(2, 3, 2 * config.embedding_dim * config.decoder_layers),
+                    "mask": torch.ones(2, 3, dtype=torch.int64),
+                    **before,
+                },
+                ("logits", *names),
+                axes | {key: {0: "batch", 1: "time"} for key in ("ids", "logits")} | {"memory": source, "mask": source},
+                dict(zip(before, names, strict=True)),
+            ),
+        )  # fmt: skip
+
+
+ENTRY = Entry(
+    title="Transformer (encoder and decoder)",
+    paper="https://arxiv.org/abs/1706.03762",
+    tasks=(TRANSLATION,),
+    config=TransformerConfig,
+    model=Transformer,
+    tiny=TransformerConfig(
+        vocab_size=101, context_length=32, encoder_layers=2, decoder_layers=2, num_heads=2, embedding_dim=16,
+        hidden_dim=32,
+    ),
+    summary="Reads a sequence whole and writes another: English into Chinese and back, or the sounds of a word.",
+    summary_zh="先通读一个序列，再写出另一个：英汉互译，或给英文单词注音。",
+)  # fmt: skip
