@@ -208,13 +208,32 @@ BROKEN = (
 _MLP_GAN = _ALL + "--latent-dim 64 --width 256 --maxout-width 64 --pieces 5 --batch-size 64 --ema-decay 0.99 "
 _MLP_GAN += "--generator-learning-rate 5e-4 --discriminator-learning-rate 5e-4 --steps 3000 --evaluate-every 1500 "
 _WGAN_GP = _ALL + "--width 8 --batch-size 32 --ema-decay 0.99 --steps 1000 --evaluate-every 500 "
+_PIX2PIX = _ALL + "--width 8 --widest 32 --batch-size 16 --ema-decay 0.99 --steps 500 --evaluate-every 100 "
+_RNN = _ALL + "--hidden-dim 48 --embedding-dim 32 --dropout 0 --state-dropout 0 --batch-size 16 --ema-decay 0.98 "
+_RNN += "--steps 600 --warmup 50 --learning-rate 8e-3 --evaluate-every 100 "
+_STYLEGAN = _ALL + "--width 8 --max-width 32 --style-dim 32 --batch-size 16 --ema-decay 0.99 --steps 500 "
+_STYLEGAN += "--evaluate-every 250 --precision auto --mapping-rate 0.5 "
+_STYLEGAN += "--generator-learning-rate 5e-3 --discriminator-learning-rate 5e-3 "
+_CYCLEGAN = _ALL + "--width 8 --discriminator-width 8 --batch-size 4 --ema-decay 0.99 --steps 400 --evaluate-every 200 "
+_SRGAN = _ALL + "--width 16 --discriminator-width 8 --batch-size 8 --ema-decay 0.99 --steps 500 --evaluate-every 250 "
+_BERT = _ALL + "--num-classes 0 --no-replies --embedding-dim 32 --context-length 32 --batch-size 32 --ema-decay 0.98 "
+_BERT += "--steps 600 --warmup 50 --learning-rate 3e-3 --evaluate-every 100 "
+_SEQ2SEQ = _ALL + "--embedding-dim 32 --hidden-dim 64 --batch-size 32 --ema-decay 0.98 --steps 600 --warmup 50 "
+_SEQ2SEQ += "--learning-rate 4e-3 --evaluate-every 150 "
 _HEALTHY = {
     "dcgan": _GAN + "--steps 1000 ",
     "mlp_gan": _MLP_GAN,
     "wgan_gp": _WGAN_GP,
+    "pix2pix": _PIX2PIX,
+    "cyclegan": _CYCLEGAN,
+    "srgan": _SRGAN,
+    "stylegan": _STYLEGAN,
     "vae": _VAE + "--evaluate-every 150 ",
     "resnet": _RES,
     "gpt": _GPT,
+    "seq2seq": _SEQ2SEQ,
+    "bert": _BERT,
+    "rnn": _RNN,
     "wavenet": _WAVE,
     "mel_resnet": _MEL,
 }

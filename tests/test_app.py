@@ -30,7 +30,7 @@ WAVENET, SPEAKER = "wavenet.spoken-digits", "jackson"
 ENDPOINTS = {
     "write_text", "compose_poem", "draw_images", "interpolate_images", "latent_map", "redraw_drawing", "speak_digits",
     "from_text", "from_drawing", "from_speech", "timeline", "diagnose", "diagnose_upload", "list_models", "show_card",
-    "add_model", "replay_file",
+    "add_model", "replay_file", "add_codes", "slide_code", "traverse_dimensions",
 }  # fmt: skip
 
 
@@ -189,6 +189,19 @@ def test_a_latent_walk_is_an_animation_and_a_strip(client: Any) -> None:
     assert VAE in line
 
 
+def test_codes_are_added_moved_and_taken_apart(client: Any, seven: Path) -> None:
+    for name, arguments, wide, high in (
+        ("add_codes", (VAE, "9", "4", "8", None), 4, 1),
+        ("add_codes", (VAE, "given", "4", "8", gradio_client.handle_file(seven)), 4, 1),
+        ("slide_code", (VAE, 3, "9", 1.5, "1", -0.5), 2, 1),
+        ("traverse_dimensions", (VAE, 1, 3), 9, 3),
+    ):
+        path, line = client.predict(*arguments, api_name=f"/{name}")
+        with Image.open(path) as sheet:
+            assert abs(sheet.width / sheet.height - wide / high) < 0.1 * wide / high
+        assert VAE in line
+
+
 def test_a_latent_map_is_a_square_sheet(client: Any) -> None:
     path, _ = client.predict(VAE, 0, 6, api_name="/latent_map")
     with Image.open(path) as picture:
@@ -332,6 +345,9 @@ GOOD: dict[str, dict[str, Any]] = {
     "interpolate_images": {"model": VAE, "label": "all", "seed": 0, "waypoints": 2, "frames": 8},
     "latent_map": {"model": VAE, "seed": 0, "size": 3},
     "redraw_drawing": {"model": VAE, "picture": None},
+    "add_codes": {"model": VAE, "a": "9", "b": "4", "c": "8", "drawing": None},
+    "slide_code": {"model": VAE, "seed": 0, "first": "9", "amount": 1.0, "second": "1", "other_amount": 0.0},
+    "traverse_dimensions": {"model": VAE, "seed": 0, "dimensions": 2},
     "speak_digits": {"model": WAVENET, "digits": "7", "speaker": SPEAKER, "temperature": 0.9, "seed": 0},
     "from_text": {"number": "7", "speaker": SPEAKER, "seed": 0},
     "from_drawing": {"picture": None, "speaker": SPEAKER, "seed": 0},
@@ -364,6 +380,10 @@ BAD = [
     *(("interpolate_images", "waypoints", v) for v in (0, 1, 99, 2.5)),
     *(("interpolate_images", "frames", v) for v in (0, 7, 10_000, "x")),
     *(("latent_map", "size", v) for v in (1, 21, 3.3, None)),
+    *(("add_codes", name, v) for name in "abc" for v in ("", "ten", "given", "picture 0", "picture 99999", LONG, None)),
+    *(("slide_code", name, v) for name in ("amount", "other_amount") for v in (-4, 3.1, "x", None)),
+    *(("slide_code", "first", v) for v in ("ten", "", None, LONG)),
+    *(("traverse_dimensions", "dimensions", v) for v in (0, 13, 1.5, "x", None)),
     *(("speak_digits", "digits", v) for v in ("", "seven", "-1", "1" * 500, None, LONG)),
     *(("from_text", "number", v) for v in ("", "banana", "-3", "1e9", "9" * 100, None, LONG, ODD, "<img src=x>")),
     *((n, f, v) for n, f in (("redraw_drawing", "picture"), ("from_drawing", "picture"), ("from_speech", "recording"))

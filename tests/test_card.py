@@ -145,7 +145,9 @@ def test_the_licences_of_code_data_and_weights_stand_apart_with_attribution(fold
 
 def test_samples_are_shown_from_the_folder_itself_and_cannot_break_the_page(folder: Path) -> None:
     text = card.text(folder)
-    assert "](samples/sheet.png)" in text
+    assert "](samples/sheet.png)" in text and "neighbours" not in text
+    (folder / "samples" / card.NEIGHBOURS).write_bytes((folder / "samples" / "sheet.png").read_bytes())
+    assert "nearest training pictures](samples/neighbours.png)\n\nFirst row: samples." in card.text(folder)
     assert text.count("```") % 2 == 0 and "a line\n'''\nanother" in text
 
 

@@ -282,8 +282,10 @@ def test_full_figures_are_kept_when_only_the_quick_ones_are_written(tiny: Path, 
     assert run("verify", "dcgan.mnist", "--quick", "--write").code == DONE
     found = checkpoint.read_json(path)
     assert found["figures"] == before
-    assert {figure["name"] for figure in found["quick"]} == {"judge agreement", "Fréchet distance"}
-    assert all(figure["judge"] == "resnet.mnist" for figure in found["quick"])
+    named = {"judge agreement", "Fréchet distance", "kernel distance", "precision", "recall", "data copying"}
+    assert named <= {figure["name"] for figure in found["quick"]}
+    judged = [figure for figure in found["quick"] if figure["name"] != "near-copies"]  # pixel by pixel
+    assert all(figure["judge"] == "resnet.mnist" for figure in judged)
 
 
 @pytest.mark.parametrize("name", BUNDLED)

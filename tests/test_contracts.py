@@ -15,6 +15,8 @@ import torch
 from train.recipe import Recipe, course
 from zoo import checkpoint, entry, registry
 from zoo.config import from_dict, to_dict
+from zoo.data.dialogue import train_pieces
+from zoo.data.sequences import spelling
 from zoo.data.source import INFOS
 from zoo.data.tokenizer import train_characters
 from zoo.engine.graphs import Graphs
@@ -34,6 +36,7 @@ PROTOCOLS = {
     entry.TRANSLATION: entry.TranslatesText,
     entry.FILL_MASK: entry.FillsMasks,
     entry.TEXT_CLASSIFICATION: entry.ClassifiesText,
+    entry.RETRIEVAL: entry.FindsReplies,
     entry.AUDIO_GENERATION: entry.GeneratesAudio,
     entry.AUDIO_CLASSIFICATION: entry.Classifies,
 }
@@ -154,6 +157,13 @@ def test_what_a_task_returns_has_the_promised_shape_and_range(name: str) -> None
             assert logits.shape == (2, 6, model.vocab_size)
             again, _ = model.step(ids[:, :1], state)
             assert again.shape == (2, 1, model.vocab_size)
+        if entry.TRANSLATION in tasks:
+            source, ids = (torch.from_numpy(noise.integers_array(model.vocab_size, 2, t)) for t in (6, 4))
+            mask = torch.tensor([[1, 1, 1, 1, 1, 1], [1, 1, 1, 0, 0, 0]])
+            logits, memory = model(source, mask, ids), model.encode(source, mask)
+            assert logits.shape == (2, 4, model.vocab_size) and memory.shape[:2] == (2, 6)
+            source[1, 3:] = 0
+            torch.testing.assert_close(model(source, mask, ids), logits, msg="what the mask hides says nothing")
         if entry.AUDIO_GENERATION in tasks:
             who = {"digit": torch.tensor([0, 1]), "speaker": torch.tensor([1, 0])}
             condition = model.condition({**who, "duration": torch.tensor([0.3, 0.4]), "frames": torch.tensor(5)})
@@ -162,6 +172,16 @@ def test_what_a_task_returns_has_the_promised_shape_and_range(name: str) -> None
             given = noise.uniform(3, model.source_channels, model.source_size, model.source_size) * 2 - 1
             made = model.translate(given)
             assert made.ndim == 4 and len(made) == 3 and made.abs().max() <= 1
+        if {entry.FILL_MASK, entry.TEXT_CLASSIFICATION, entry.RETRIEVAL} & set(tasks):
+            ids = torch.from_numpy(noise.integers_array(model.vocab_size, 3, 5))
+            mask = torch.arange(5) < torch.tensor([[5], [3], [1]])
+            if entry.FILL_MASK in tasks:
+                assert model(ids, mask).shape == (3, 5, model.vocab_size)
+            if entry.TEXT_CLASSIFICATION in tasks:
+                assert model.classify(ids, mask).shape == (3, model.config.num_classes)
+            if entry.RETRIEVAL in tasks:
+                vectors = model.embed(ids, mask, torch.tensor([0, 1, 1]))
+                assert vectors.ndim == 2 and torch.allclose(vectors.norm(dim=1), torch.ones(3))
         if {entry.IMAGE_CLASSIFICATION, entry.AUDIO_CLASSIFICATION} & set(tasks):
             inputs = noise.uniform(3, 1, 28, 28) if entry.IMAGE_CLASSIFICATION in tasks else noise.uniform(3, 4000)
             assert model(inputs * 2 - 1).shape == (3, model.config.num_classes)
@@ -236,6 +256,12 @@ def test_inference_draws_nothing_at_random_and_gives_the_same_twice(name: str, t
         size = model.vocab_size
         tokenizer = train_characters(["\n" + "".join(map(chr, range(97, 97 + size - 2)))])
         assert tokenizer.get_vocab_size() == size
+    if entry.FILL_MASK in registry.entry(name).tasks:
+        tokenizer = train_pieces(["the quick brown fox jumps over the lazy dog and packs five dozen jugs"], 64)
+        assert tokenizer.get_vocab_size() == model.vocab_size
+    if entry.TRANSLATION in registry.entry(name).tasks:
+        tokenizer = spelling()
+        assert tokenizer.get_vocab_size() == model.vocab_size
     before = torch.get_rng_state()
     for sheet in ("first", "second"):
         write_sheet(name, model, tmp_path / sheet, tokenizer, () if tokenizer else labels_of(model))

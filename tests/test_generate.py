@@ -510,9 +510,9 @@ def test_a_walk_of_a_model_with_classes_stays_in_one(monkeypatch: pytest.MonkeyP
 def test_a_map_is_symmetric_about_its_centre_and_as_wide_as_samples_are(monkeypatch: pytest.MonkeyPatch) -> None:
     seen, real = [], image.generate
 
-    def noted(model: Any, latents: np.ndarray) -> np.ndarray:
+    def noted(model: Any, latents: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
         seen.append(latents)
-        return real(model, latents)
+        return real(model, latents, labels)
 
     monkeypatch.setattr(image, "generate", noted)
     pictures = image.latent_grid(seed=1, size=7)

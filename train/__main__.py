@@ -207,6 +207,8 @@ def _main(given: list[str]) -> int:
             made.print_help()
             print()
         recipe = recipe_from(start, rest, f"python -m train {found.name} --preset {chosen}")
+        if recipe.base:
+            sources.begin_with(found.name, recipe.base)
         folder = known.out or Path("runs") / f"{found.name}.{chosen}"
         if known.search is not None:
             return _search(known, found, chosen, recipe, folder, sources, rest)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from zoo import registry
@@ -55,6 +56,9 @@ class Recipe:
     """Validation figure that decides which weights are kept."""
     better: Literal["lower", "higher"] = "lower"
     """Which way the metric improves."""
+    base: str = ""
+    """Checkpoint whose weights the run begins with, where --from names none; what it has not, such as a new head, is
+    made anew."""
     steps: int = 1000
     """Optimiser steps in all."""
     batch_size: int = 64
@@ -161,17 +165,20 @@ def tiny(recipe: Recipe, config: Any) -> Recipe:
 
 @dataclass(frozen=True)
 class Course:
-    """A model's recipe file: its presets, and how its model is built from a recipe and the training data."""
+    """A model's recipe file: its presets, how its model is built from a recipe and the training data, and what else a
+    trained one writes into its checkpoint folder, from that data."""
 
     name: str
     presets: dict[str, Recipe]
     build: Callable[[Recipe, Dataset], nn.Module]
+    finish: Callable[[nn.Module, Dataset, Path], None] = lambda model, data, folder: None
 
 
 def course(name: str) -> Course:
     """The recipe file of a model. Raises ValueError naming what exists."""
     module = importlib.import_module(f"train.{registry.modality(name)}.{name}")
-    return Course(name, module.PRESETS, getattr(module, "build", partial(_build, name)))
+    more = {"finish": module.finish} if hasattr(module, "finish") else {}
+    return Course(name, module.PRESETS, getattr(module, "build", partial(_build, name)), **more)
 
 
 def _build(name: str, recipe: Recipe, data: Dataset) -> nn.Module:

@@ -33,6 +33,20 @@ class Sources:
     ) -> None:
         self.data, self.checkpoint, self.adapt, self.licence = data, checkpoint, adapt, licence
 
+    def begin_with(self, name: str, base: str) -> None:
+        """Begin from the weights `base`, unless a checkpoint is given already. Raises ValueError or OSError.
+
+        Tensors that do not fit are made anew. Model `name` is what `base` must be of.
+        """
+        if self.checkpoint is not None:
+            return
+        from zoo import checkpoint, hub
+
+        found = checkpoint.load(hub.resolve(base))
+        if found.model_name != name:
+            raise ValueError(f"{base} is a {found.model_name}, not a {name}")
+        self.checkpoint, self.adapt = found, True
+
     def open(self, name: str, recipe: Recipe) -> tuple[Any, Any]:
         """The training and validation data of model `name`. Raises ValueError or OSError in words."""
         known = None

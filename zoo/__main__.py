@@ -458,9 +458,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("name", metavar="NAME")
     made = command("export", _export, "write a checkpoint as a folder that opens without this zoo")
     made.add_argument("name", metavar="NAME")
-    made.add_argument(
-        "--format", required=True, help="transformers (GPT), onnx (every model); diffusers, when a class of it fits"
-    )
+    made.add_argument("--format", required=True, help="transformers (GPT), diffusers (diffusion), onnx (every model)")
     made.add_argument(
         "--out", type=Path, metavar="FOLDER", help="a new or an empty folder; without it, onnx goes into the checkpoint"
     )

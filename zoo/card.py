@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import entry, export, registry, snippets
 from zoo.checkpoint import describe, read_json, sha256_of
+from zoo.config import to_dict
 from zoo.data.source import INFOS, Info
 
 if TYPE_CHECKING:
@@ -24,8 +25,19 @@ if TYPE_CHECKING:
 
 LIBRARY = "zoo"
 ENDING = "This card, too, is written by a program, from"
-LANGUAGES = {"tiny_shakespeare": "en", "tang_poems": "zh", "spoken_digits": "en"}
+LANGUAGES: dict[str, str | list[str]] = {
+    "dialogue": ["en", "zh"],
+    "tiny_shakespeare": "en",
+    "tang_poems": "zh",
+    "spoken_digits": "en",
+}
 """Language of the data sets that hold words, written or spoken."""
+NEIGHBOURS = "neighbours.png"
+"""Among the samples: generated pictures beside the training pictures that are nearest to them."""
+_NEIGHBOURS = (
+    "First row: samples. Below each the training picture nearest to it, pixel by pixel, and, in the third row, in the "
+    "eyes of the judge, if there is one: whoever learns by heart draws the same."
+)
 _SHARE_ALIKE = "The data is share-alike, and the weights learnt from it carry the same licence."
 
 _LIMITS = {
@@ -55,6 +67,10 @@ _LIMITS = {
         "It guesses what usually stands in such a place in its data, not what is true. A masked language model does "
         "not write texts: it fills blanks, and serves as an encoder.",
     ),
+    entry.RETRIEVAL: (
+        "It answers with the nearest of a few thousand replies that people gave to others. It makes up nothing, knows "
+        "nothing, and remembers nothing but what it has said already; the score says how near, not how right.",
+    ),
     entry.TEXT_CLASSIFICATION: ("It knows only the classes of its data, and names one of them whatever it reads.",),
     entry.AUDIO_GENERATION: (
         "It speaks the ten digits and nothing else, at telephone quality, and sometimes slurs or breaks off.",
@@ -70,6 +86,10 @@ _LIMITS = {
         "The six speakers are the same in training and test: expect less of other voices, microphones and accents.",
     ),
 }
+_CROWD_LIMIT = (
+    "Its dialogues were mostly written by crowd workers: about films, music and sports, in Chinese about films, music "
+    "and travel. A short list of rude words is kept out of what it says; opinions, errors and slights are not."
+)
 _VERSE_LIMIT = (
     "The constraint holds the number of lines and characters of the form; rhyme and tonal pattern are learnt, not "
     "enforced, and often fail."
@@ -105,36 +125,39 @@ def text(folder: Path, repo: str = "", within: str = "") -> str:
     """
     from huggingface_hub import ModelCardData
 
+    from zoo.data.dialogue import ROLES
     from zoo.data.text import FORMS
 
-    model, preset, labels, _ = describe(folder)
+    model, preset, labels, config = describe(folder)
     recipe, metrics, graphs = (_optional(folder / f"{key}.json") for key in ("recipe", "metrics", "graphs"))
     found, figures = registry.entry(model), metrics.get("figures", [])
     name, info = f"{model}.{preset}", _info(recipe)
-    verse = entry.TEXT_GENERATION in found.tasks and bool(set(FORMS) & set(labels))
+    tasks = entry.with_heads(found.tasks, to_dict(config))
+    verse = entry.TEXT_GENERATION in tasks and bool(set(FORMS) & set(labels))
+    chat = entry.TEXT_GENERATION in tasks and labels == ROLES
     native = export.formats_of(model)[0]
     tags = [model, "pytorch", "safetensors", *(["onnx"] if graphs else []), "from-scratch", "small-model"]
     header = ModelCardData(
         language=LANGUAGES.get(info.name) if info else None,
         license=recipe.get("licence_weights"),
         library_name=LIBRARY if native == "onnx" else native,
-        pipeline_tag=found.tasks[0],
+        pipeline_tag=tasks[0],
         tags=[*tags, registry.modality(model)],
         datasets=[info.hub_id] if info and info.hub_id else None,
         metrics=list(dict.fromkeys(figure["name"] for figure in figures)) or None,
         model_name=name,
-        eval_results=_results(figures, found.tasks[0], info) if info and figures else None,
+        eval_results=_results(figures, tasks[0], info) if info and figures else None,
     )
     sections = (
         f"# {name}",
         f"{found.summary}\n\n{found.summary_zh}",
         _samples(folder, within),
-        _what(found, folder, recipe, labels),
-        _use(found.tasks, folder, name, repo, native, verse),
+        _what(found, tasks, folder, recipe, () if chat else labels),
+        _use(tasks, folder, name, repo, native, verse, chat),
         _figures(figures, repo or name, metrics),
         _training(recipe, info),
         _licences(recipe, info),
-        _limits(found.tasks, verse),
+        _limits(tasks, verse, chat),
         f"---\n\nWhat this model makes is made by a machine; say so where you show it. {ENDING} `{within}config.json`, "
         f"`{within}recipe.json` and `{within}metrics.json`.",
     )
@@ -180,7 +203,9 @@ def _samples(folder: Path, within: str) -> str:
     shown = []
     for path in sorted((folder / "samples").glob("*")):
         relative = within + path.relative_to(folder).as_posix()
-        if path.suffix in (".png", ".webp", ".gif"):
+        if path.name == NEIGHBOURS:
+            shown.append(f"![samples and their nearest training pictures]({relative})\n\n{_NEIGHBOURS}")
+        elif path.suffix in (".png", ".webp", ".gif"):
             shown.append(f"![samples, not chosen by hand]({relative})")
         elif path.suffix == ".txt":
             lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()[:24]
@@ -190,12 +215,14 @@ def _samples(folder: Path, within: str) -> str:
     return "\n\n".join(shown)
 
 
-def _what(found: entry.Entry, folder: Path, recipe: dict[str, Any], labels: tuple[str, ...]) -> str:
+def _what(
+    found: entry.Entry, tasks: tuple[str, ...], folder: Path, recipe: dict[str, Any], labels: tuple[str, ...]
+) -> str:
     weights = folder / "model.safetensors"
     about = inspect.cleandoc(sys.modules[found.model.__module__].__doc__ or "")
     rows = [
         ("Architecture", f"{found.title} ([paper]({found.paper}))"),
-        ("Tasks", "; ".join(f"`{task}`: {entry.TASKS[task]}" for task in found.tasks)),
+        ("Tasks", "; ".join(f"`{task}`: {entry.TASKS[task]}" for task in tasks)),
         ("Parameters", f"{recipe['parameters']:,}" if "parameters" in recipe else ""),
         ("Classes", ", ".join(labels)),
         ("Weights", f"{weights.stat().st_size / 1e6:.2f} MB, sha256 `{sha256_of(weights)}`"),
@@ -203,17 +230,29 @@ def _what(found: entry.Entry, folder: Path, recipe: dict[str, Any], labels: tupl
     return f"## What it is\n\n{about}\n\n{_table(('', ''), rows)}"
 
 
-def _use(tasks: tuple[str, ...], folder: Path, name: str, repo: str, native: str, verse: bool) -> str:
+def _use(tasks: tuple[str, ...], folder: Path, name: str, repo: str, native: str, verse: bool, chat: bool) -> str:
     """Lines of code: with the library that opens it by itself, then with this zoo."""
     config = read_json(folder / "config.json")["config"]
     place, parts = repo or name, _optional(folder / "graphs.json").get("parts", {})
     said = ["## Use"]
-    if native == "transformers":
+    if native == "transformers" and tasks[0] in snippets.READERS:
+        kind, lines = snippets.READERS[tasks[0]]
+        said += [
+            f"With [transformers](https://huggingface.co/docs/transformers) alone, as a `{kind}`:",
+            "```python\n" + lines.replace("{place}", place) + "\n```",
+            f"A text may have {config['context_length']} tokens.",
+        ]
+    elif native == "transformers":
         said += [
             "With [transformers](https://huggingface.co/docs/transformers) alone, as a `GPT2LMHeadModel`:",
-            f"```python\n{snippets.of_transformers(place, verse=verse)}\n```",
+            f"```python\n{snippets.of_transformers(place, verse=verse, chat=chat)}\n```",
             f"A prompt and what follows it may have {config['context_length']} tokens together"
             + ("; the form of the poem is learnt here, and not enforced." if verse else "."),
+        ]
+    elif native == "diffusers":
+        said += [
+            "With [diffusers](https://huggingface.co/docs/diffusers) alone, as a `UNet2DModel` and a `DDIMScheduler`:",
+            f"```python\n{snippets.of_diffusers(place, config)}\n```",
         ]
     elif lines := snippets.of_onnxruntime(parts, config, place, on_hub=bool(repo)):
         said += [
@@ -223,7 +262,7 @@ def _use(tasks: tuple[str, ...], folder: Path, name: str, repo: str, native: str
         ]
     if len(said) > 1 and not repo:
         said.append(f"Here `{name}` is the folder that this writes:\n\n```sh\n{_export(name, native)}\n```")
-    python, options = snippets.of_zoo(tasks, place, verse=verse)
+    python, options = snippets.of_zoo(tasks, place, verse=verse, chat=chat)
     said += [
         "With this zoo's code (a bundled name, a folder, or a Hub id `user/repo` all work):",
         f"```python\n{python}\n```",
@@ -262,7 +301,7 @@ def _figures(figures: list[dict[str, Any]], name: str, metrics: dict[str, Any]) 
                 f"{figure['judge']} `{figure['judge_sha256'][:12]}`" if figure.get("judge") else "",
             )
         )
-    heads = ("figure", "value", "tolerance", "on real data", "", "split", "samples", "judge")
+    heads = ("figure", "value", "tolerance", "to compare", "", "split", "samples", "judge")
     remarks = [f"[{i}] {note}." for i, note in enumerate(notes, 1)]
     remarks += [f"Judge {judge}: sha256 `{digest}`." for judge, digest in judges.items()]
     if split := metrics.get("data", {}).get("figures"):
@@ -310,8 +349,9 @@ def _licences(recipe: dict[str, Any], info: Info | None) -> str:
     return f"## Licences\n\n{_table(('what', 'licence', 'note'), rows)}"
 
 
-def _limits(tasks: tuple[str, ...], verse: bool) -> str:
+def _limits(tasks: tuple[str, ...], verse: bool, chat: bool) -> str:
     limits = [limit for task in tasks for limit in _LIMITS.get(task, ())] + ([_VERSE_LIMIT] if verse else [])
+    limits += [_CROWD_LIMIT] if chat or entry.RETRIEVAL in tasks else []
     return "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits) if limits else ""
 
 

@@ -24,6 +24,7 @@ TEXT_GENERATION = "text-generation"
 TRANSLATION = "translation"
 FILL_MASK = "fill-mask"
 TEXT_CLASSIFICATION = "text-classification"
+RETRIEVAL = "sentence-similarity"
 AUDIO_GENERATION = "text-to-audio"
 AUDIO_CLASSIFICATION = "audio-classification"
 
@@ -39,10 +40,13 @@ PARTS: dict[str, tuple[str, ...]] = {
     TRANSLATION: ("text_encoder", "text_decoder"),
     FILL_MASK: ("masked",),
     TEXT_CLASSIFICATION: ("text_classifier",),
+    RETRIEVAL: ("text_embedder",),
     AUDIO_GENERATION: ("duration", "condition", "step"),
     AUDIO_CLASSIFICATION: ("classifier",),
 }
 """Parts that a model of a task names in `parts()`; what each takes and gives is in ARCHITECTURE.md."""
+HEADS: dict[str, str] = {FILL_MASK: "masked", TEXT_CLASSIFICATION: "num_classes", RETRIEVAL: "replies"}
+"""Field of a config that says whether a checkpoint has what a task needs; a task that is not here asks for none."""
 IN_PLACE_OF: dict[str, str] = {"generator": "denoiser"}
 """A part that a model may name in the place of one of PARTS: many steps of a denoiser make what a generator makes."""
 
@@ -55,10 +59,16 @@ TASKS: dict[str, str] = {
     TRANSLATION: "a sequence -> its counterpart in another language or alphabet",
     FILL_MASK: "a text with blanks -> the tokens that fill them",
     TEXT_CLASSIFICATION: "text -> class probabilities",
+    RETRIEVAL: "message -> the nearest of stored replies",
     AUDIO_GENERATION: "labels -> waveform",
     AUDIO_CLASSIFICATION: "waveform -> class probabilities; serves as a judge",
 }
 """Every task the zoo knows: the Hub's pipeline tag, and what goes in and comes out."""
+
+
+def with_heads(tasks: tuple[str, ...], config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Those of a model's tasks that a checkpoint with this config does; see HEADS."""
+    return tuple(task for task in tasks if task not in HEADS or config.get(HEADS[task], True))
 
 
 @dataclass(frozen=True)
@@ -92,7 +102,6 @@ class Part:
     dynamic: dict[str, dict[int, str]] = field(default_factory=dict)
     state: dict[str, str] = field(default_factory=dict)
     """Input -> output of the run before."""
-
 
 
 @runtime_checkable
@@ -135,11 +144,16 @@ class AutoencodesImages(GeneratesImages, Protocol):
     pixel_levels: int
     """Values of a pixel that the likelihood tells apart: 2 when pixels are binarised first, 256 as stored."""
 
-    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """images (n, c, h, w) in [-1, 1] -> mean and log-variance of the posterior, each (n, latent_dim)."""
+    def encode(self, images: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """images (n, c, h, w) in [-1, 1] -> mean and log-variance of the posterior, each (n, latent_dim).
+
+        A model with classes wants the `labels` int64 (n,) as well, here and for `log_weights`.
+        """
         ...
 
-    def log_weights(self, images: Tensor, noise: Noise, samples: int) -> tuple[Tensor, Tensor]:
+    def log_weights(
+        self, images: Tensor, noise: Noise, samples: int, labels: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """images in [-1, 1] -> log importance weights (samples, n) in nats and the exact KL (n,) of the posterior.
 
         The mean over samples estimates the evidence bound, logsumexp - log(samples) the log-likelihood.
@@ -201,7 +215,11 @@ class TranslatesText(Protocol):
     """Tokens of a source, and of a target, at most."""
 
     def encode(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """ids int64 (n, s), mask (n, s) true where there is a token -> memory (n, s, d)."""
+        """ids int64 (n, s), mask int64 (n, s), 1 where there is a token -> memory (n, s, m) for "text_decoder"."""
+        ...
+
+    def forward(self, source: Tensor, mask: Tensor, ids: Tensor) -> Tensor:
+        """source and mask as for `encode`, ids int64 (n, t), the target so far -> logits (n, t, vocab_size)."""
         ...
 
 
@@ -225,6 +243,17 @@ class ClassifiesText(Protocol):
 
     def classify(self, ids: Tensor, mask: Tensor) -> Tensor:
         """ids int64 (n, t), mask (n, t) true where there is a token -> logits (n, num_classes)."""
+        ...
+
+
+@runtime_checkable
+class FindsReplies(Protocol):
+    """RETRIEVAL: messages and replies as vectors; a reply that fits is near."""
+
+    context_length: int
+
+    def embed(self, ids: Tensor, mask: Tensor, kind: Tensor) -> Tensor:
+        """ids int64 (n, t), mask (n, t), kind int64 (n,), 0 message and 1 reply -> unit vectors (n, d)."""
         ...
 
 

@@ -25,6 +25,19 @@ _ZOO = {
         '*_, last = write("{name}", "ROMEO:", max_new_tokens=200, seed=7)  # yields as it writes\nprint(last.text)',
         '--prompt "ROMEO:" --seed 7',
     ),
+    entry.FILL_MASK: (
+        'from zoo.generate.masked import fill\n\nprint(fill("{name}", "What is your favorite ___?").blanks[0])',
+        "",
+    ),
+    entry.TEXT_CLASSIFICATION: (
+        'from zoo.generate.masked import classify\n\nprint(classify("{name}", "Who directed it?").classes)',
+        "",
+    ),
+    entry.RETRIEVAL: (
+        "from zoo.generate.chat import reply\n\n"
+        '(found,) = reply("{name}", [], "Who is your favorite band?")\nprint(found.text, found.score)',
+        "",
+    ),
     entry.IMAGE_CLASSIFICATION: (
         "import torch\n\nimport zoo\n\npictures = torch.zeros(1, 1, 28, 28)  # in [-1, 1]: white is 1, black is -1\n"
         'print(zoo.load("{name}")(pictures).softmax(1))',
@@ -54,6 +67,80 @@ _VERSE_PROMPT = (
     'print(write("<bos>五言绝句<title>春夜<poem>", return_full_text=False)[0]["generated_text"])'
     "  # also <author>, before <title>"
 )
+
+_DENOISE = """\
+import torch
+from diffusers import DDIMScheduler, UNet2DModel
+from PIL import Image
+
+unet = UNet2DModel.from_pretrained("{place}", subfolder="unet")
+scheduler = DDIMScheduler.from_pretrained("{place}", subfolder="scheduler")
+scheduler.set_timesteps(STEPS)
+labels = torch.arange(CLASSES)  # one picture of each class
+none = torch.full_like(labels, CLASSES)
+images = torch.randn(CLASSES, CHANNELS, SIZE, SIZE, generator=torch.manual_seed(7))
+for time in scheduler.timesteps:
+    with torch.no_grad():
+        both = unet(torch.cat([images, images]), time, class_labels=torch.cat([labels, none])).sample
+    given, free = both.chunk(2)
+    images = scheduler.step(free + GUIDANCE * (given - free), time, images).prev_sample
+sheet = torch.cat([*images], dim=2).permute(1, 2, 0).squeeze(2)  # (SIZE, CLASSES * SIZE) in [-1, 1]
+Image.fromarray(sheet.mul(127.5).add(127.5).round().byte().numpy()).save("sheet.png")"""
+_DENOISE_FREELY = """\
+import torch
+from diffusers import DDIMPipeline
+
+draw = DDIMPipeline.from_pretrained("{place}")
+draw(num_inference_steps=STEPS, generator=torch.manual_seed(7)).images[0].save("picture.png")"""
+
+_CHAT_PROMPT = """\
+messages = [{"role": "user", "content": "Have you seen any good movies lately?"}]
+print(write(messages, max_new_tokens=60)[0]["generated_text"][-1]["content"])"""
+_REPLY = (
+    "from zoo.generate.chat import reply\n\n"
+    'history = [("user", "Hi!"), ("bot", "Hello, how are you?")]  # what was said before, as far as it is to be known\n'
+    '*_, last = reply("{name}", history, "Have you seen any good movies lately?", seed=7)\nprint(last.text)',
+    "",
+)
+READERS: dict[str, tuple[str, str]] = {
+    entry.FILL_MASK: (
+        "BertForMaskedLM",
+        """\
+from transformers import pipeline
+
+fill = pipeline("fill-mask", "{place}")
+for guess in fill("What is your favorite [MASK]?"):
+    print(guess["token_str"], round(guess["score"], 3))""",
+    ),
+    entry.TEXT_CLASSIFICATION: (
+        "BertForSequenceClassification",
+        """\
+from transformers import pipeline
+
+print(pipeline("text-classification", "{place}", top_k=None)("Who directed it?"))""",
+    ),
+    entry.RETRIEVAL: (
+        "BertModel",
+        """\
+import torch
+from transformers import AutoModel, AutoTokenizer
+
+model = AutoModel.from_pretrained("{place}", add_pooling_layer=False)
+tokenizer = AutoTokenizer.from_pretrained("{place}")
+
+def embed(texts, kind):  # 0 messages, 1 replies
+    given = tokenizer(texts, return_tensors="pt", padding=True)
+    mask = given["attention_mask"]
+    with torch.no_grad():
+        types = torch.full_like(mask, kind)
+        states = model(input_ids=given["input_ids"], attention_mask=mask, token_type_ids=types)[0]
+    return torch.nn.functional.normalize((states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True))
+
+replies = ["Yes, I saw Moana.", "The Beatles, of course!", "I don't like baseball."]
+print((embed(["Who is your favorite band?"], 0) @ embed(replies, 1).T).tolist())""",
+    ),
+}
+"""For tasks that read: the class of transformers, and lines of Python with that library alone."""
 
 _FOLDER = 'folder = "{place}"'
 _SNAPSHOT = 'folder = snapshot_download("{place}")'
@@ -95,16 +182,28 @@ with wave.open("4.wav", "wb") as file:
     file.writeframes(np.int16(waveform * 32767).tobytes())"""
 
 
-def of_zoo(tasks: tuple[str, ...], name: str, *, verse: bool) -> tuple[str, str]:
+def of_zoo(tasks: tuple[str, ...], name: str, *, verse: bool, chat: bool = False) -> tuple[str, str]:
     """Python with this repository's code, and the options of `python -m zoo sample` ("" where it generates nothing)."""
     known = next((task for task in tasks if task in _ZOO), "")
-    python, options = _VERSE if verse else _ZOO.get(known, ('import zoo\n\nmodel = zoo.load("{name}")', ""))
+    special = _VERSE if verse else _REPLY if chat else None
+    python, options = special or _ZOO.get(known, ('import zoo\n\nmodel = zoo.load("{name}")', ""))
     return python.replace("{name}", name), options
 
 
-def of_transformers(place: str, *, verse: bool) -> str:
+def of_transformers(place: str, *, verse: bool, chat: bool = False) -> str:
     """Python with transformers alone, for a model that writes text."""
-    return _TRANSFORMERS.replace("{place}", place) + (_VERSE_PROMPT if verse else _PROSE_PROMPT)
+    return _TRANSFORMERS.replace("{place}", place) + (
+        _VERSE_PROMPT if verse else _CHAT_PROMPT if chat else _PROSE_PROMPT
+    )
+
+
+def of_diffusers(place: str, config: dict[str, Any]) -> str:
+    """Python with diffusers alone, for a denoiser with this config; its pipeline draws without classes only."""
+    code = _DENOISE if config["num_classes"] else _DENOISE_FREELY
+    words = {"STEPS": "sampling_steps", "CLASSES": "num_classes", "CHANNELS": "channels", "SIZE": "image_size"}
+    for word, key in (words | {"GUIDANCE": "guidance"}).items():
+        code = code.replace(word, str(config[key]))
+    return code.replace("{place}", place)
 
 
 def of_onnxruntime(parts: dict[str, Any], config: dict[str, Any], place: str, *, on_hub: bool) -> str:

@@ -21,18 +21,33 @@ def load(
 ) -> Dataset:
     """Open one split ("train", "validation" or "test") of a data set that `zoo.data.source.INFOS` names.
 
-    `config` gives image_size, context_length or frame_size where it has them. `tokenizer` is the one of a trained
-    model; without it one is made from the split. With `skip` damaged pictures and clips are left out by name, which
-    are errors otherwise. Raises ValueError or OSError as `zoo.data.source.read` does.
+    `config` gives image_size, context_length (or window), vocab_size (how many pieces of words stories and code have at
+    most) or frame_size where it has them. `tokenizer` is the one of a trained model; without it one is made from the
+    split. With `skip` damaged pictures and clips are left out by name, which are errors otherwise. Raises ValueError or
+    OSError as `zoo.data.source.read` does.
     """
     from zoo.data.audio import Clips
-    from zoo.data.image import Images
-    from zoo.data.text import Poems, Prose
+    from zoo.data.dialogue import open_dialogue
+    from zoo.data.image import Emoji, Images
+    from zoo.data.pairs import emoji_pairs
+    from zoo.data.sequences import pronunciations, translations
+    from zoo.data.text import Poems, Prose, window_of
 
-    if name == "tiny_shakespeare":
-        return Prose(name, split, sample=sample, context_length=config.context_length, tokenizer=tokenizer)
+    if name in ("tiny_shakespeare", "fairy_tales", "python_stdlib"):
+        pieces = 0 if name == "tiny_shakespeare" else config.vocab_size
+        length = window_of(config)
+        return Prose(name, split, sample=sample, context_length=length, tokenizer=tokenizer, pieces=pieces)
     if name == "tang_poems":
         return Poems(name, split, sample=sample, tokenizer=tokenizer)
+    if name in ("tatoeba_en_zh", "cmudict"):
+        sequences = translations if name == "tatoeba_en_zh" else pronunciations
+        return sequences(name, split, sample=sample, tokenizer=tokenizer, context_length=config.context_length)
+    if name == "dialogue":
+        return open_dialogue(name, split, config, sample=sample, tokenizer=tokenizer)
     if name == "spoken_digits":
         return Clips(name, split, sample=sample, frame_size=getattr(config, "frame_size", 80), skip=skip)
+    if name == "emoji" and hasattr(config, "source"):
+        return emoji_pairs(name, split, config, sample=sample, skip=skip)
+    if name in ("emoji", "emoji_vendors"):
+        return Emoji(name, split, sample=sample, image_size=getattr(config, "image_size", 32))
     return Images(name, split, sample=sample, image_size=getattr(config, "image_size", 28), skip=skip)

@@ -113,17 +113,19 @@ def _webp_size(head: bytes) -> tuple[int, int]:
     raise MediaError("the WEBP has no header")
 
 
-def read_picture(path: str | os.PathLike[str], *, max_pixels: int = 4_000_000) -> Image.Image:
+def read_picture(path: str | os.PathLike[str], *, max_pixels: int = 4_000_000, opaque: bool = True) -> Image.Image:
     """Read an uploaded picture: mode "L" if it is grey, else "RGB"; upright, opaque (on white), 8 bits a channel.
+
+    Without `opaque`, one that is transparent in places stays so, as "RGBA".
 
     PNG, JPEG and WEBP of at most `max_pixels` pixels and 16 frames (the first is taken). 16-bit values are scaled,
     CMYK and palettes converted, EXIF's rotation undone. Raises MediaError with what was found and what is allowed.
     """
     with _open(path) as file:
-        return decode_picture(file, max_pixels=max_pixels)
+        return decode_picture(file, max_pixels=max_pixels, opaque=opaque)
 
 
-def decode_picture(file: IO[bytes], *, max_pixels: int) -> Image.Image:
+def decode_picture(file: IO[bytes], *, max_pixels: int, opaque: bool = True) -> Image.Image:
     """The same from an open file or bytes in memory."""
     kind, width, height = _sizes(file)
     _check_pixels(width, height, max_pixels)
@@ -135,7 +137,8 @@ def decode_picture(file: IO[bytes], *, max_pixels: int) -> Image.Image:
             if frames > MAX_FRAMES:
                 raise MediaError(f"the picture has {frames:,} frames; at most {MAX_FRAMES} are allowed")
             image.load()
-            return _upright(_plain(image), _orientation(image))
+            plain = image.convert("RGBA") if not opaque and image.has_transparency_data else _plain(image)
+            return _upright(plain, _orientation(image))
     except Image.DecompressionBombError as error:
         raise MediaError("the picture unfolds to more than it declares") from error
     except DAMAGED as error:

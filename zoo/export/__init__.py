@@ -13,11 +13,20 @@ from pathlib import Path
 
 from zoo import checkpoint
 from zoo.config import suggestion
+from zoo.data.dialogue import REPLIES
+from zoo.export.bert import write_bert
+from zoo.export.diffusers import write_pipeline
+from zoo.export.mbart import write_mbart
 from zoo.export.transformers import write_gpt2
 
 FORMATS = ("transformers", "diffusers", "onnx")
-"""Formats that can be asked for. Of diffusers no class fits a model of this zoo yet; see `zoo.export.transformers`."""
-NATIVE: dict[str, tuple[str, Callable[[Path, Path], None]]] = {"gpt": ("transformers", write_gpt2)}
+"""Formats that can be asked for; where no class fits a model, `zoo.export.transformers` says why."""
+NATIVE: dict[str, tuple[str, Callable[[Path, Path], None]]] = {
+    "bert": ("transformers", write_bert),
+    "gpt": ("transformers", write_gpt2),
+    "seq2seq": ("transformers", write_mbart),
+    "diffusion": ("diffusers", write_pipeline),
+}
 """Models that another library has a class for -> its name, and what writes the folder."""
 
 
@@ -79,7 +88,7 @@ def write_onnx(folder: Path, out: Path, bits: int = 32) -> None:
 
     Graphs that are missing, or of other weights, are made. Raises CheckpointError as `zoo.export.graphs.export` does.
     """
-    for name in ("config.json", "model.safetensors", "tokenizer.json"):
+    for name in ("config.json", "model.safetensors", "tokenizer.json", REPLIES):
         if (folder / name).is_file():
             shutil.copy(folder / name, out / name)
     if not copy_graphs(folder, out, bits):

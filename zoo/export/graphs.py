@@ -20,14 +20,20 @@ from zoo.checkpoint import FORMAT, CheckpointError, load, sha256_of, write_json
 from zoo.entry import Part
 from zoo.export.borrowed import OPSET, WEIGHTS, Weights, supply, table
 from zoo.export.decoder import decoder_graph
+from zoo.export.recurrent import recurrent_graph
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
 NEAR = {32: 1e-4, 8: 0.2, 4: 1.0}
 """Largest difference, relative to the largest value, that a graph of so many bits may show on the example inputs."""
-FUSED: dict[str, dict[str, Callable[[Any, Weights], ModelProto]]] = {"gpt": {"decoder": decoder_graph}}
+FUSED: dict[str, dict[str, Callable[[Any, Weights], ModelProto]]] = {
+    "gpt": {"decoder": decoder_graph},
+    "rnn": {"decoder": recurrent_graph},
+}
 """Model -> part -> a graph written by hand with the fused operators of onnxruntime, where that pays."""
+FOUR_BITS = ("gpt",)
+"""Models whose graphs can have weights of 4 bits."""
 
 
 def export(folder: Path, out: Path | None = None, *, bits: int = 32) -> dict[str, Any]:
@@ -40,8 +46,8 @@ def export(folder: Path, out: Path | None = None, *, bits: int = 32) -> dict[str
     if bits not in (4, 8, 32):
         raise ValueError(f"weights of {bits} bits are not known; allowed are 32, 8 and 4")
     found, out = load(folder), out or folder
-    if bits == 4 and found.model_name not in FUSED:
-        raise ValueError(f"{found.name} has no graphs of 4 bits; it has 32 and 8, and {', '.join(FUSED)} has 4")
+    if bits == 4 and found.model_name not in FOUR_BITS:
+        raise ValueError(f"{found.name} has no graphs of 4 bits; it has 32 and 8, and {', '.join(FOUR_BITS)} has 4")
     values = {name: tensor.float().numpy() for name, tensor in found.model.state_dict().items()}
     weights = Weights(table(folder / WEIGHTS), values, bits)
     names = {tensor.data_ptr(): name for name, tensor in found.model.state_dict().items() if tensor.numel()}

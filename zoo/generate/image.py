@@ -6,7 +6,7 @@ import hashlib
 import math
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageSequence
 
-from zoo.engine import Network
+from zoo.engine import Network, diffusion
 from zoo.entry import IMAGE_AUTOENCODING, IMAGE_GENERATION
 from zoo.generate import library
-from zoo.generate.drawing import ink_of, like_clothes, like_digits
+from zoo.generate.drawing import ink_of, like_clothes, like_colours, like_digits
 from zoo.generate.inputs import InputError, number, one_of, seed_of, whole, words
 from zoo.generate.library import Source, source_of
 from zoo.generate.provenance import Record, drawing, gif, webp
@@ -29,6 +29,8 @@ from zoo.noise import Noise
 MAX_COUNT = 100
 """Pictures of one sheet."""
 MIN_TRUNCATION, MAX_TRUNCATION = 0.1, 2.0
+MAX_STEPS, MAX_GUIDANCE = 100, 10.0
+"""Of models that draw in many steps."""
 SHEET_WIDTH = 640
 """Pixels, about, of a sheet: every pixel of a picture becomes a square of whole pixels."""
 ENLARGED = 8
@@ -63,17 +65,43 @@ def class_names(model: str) -> list[str]:
 
 
 def draw(
-    model: str = "dcgan.mnist", label: str | None = None, *, count: int = 16, seed: int = 0, truncation: float = 1.0
+    model: str = "dcgan.mnist",
+    label: str | None = None,
+    *,
+    count: int = 16,
+    seed: int = 0,
+    truncation: float = 1.0,
+    steps: int | None = None,
+    guidance: float | None = None,
 ) -> Pictures:
     """Draw `count` (1 to 100) pictures of the class `label`, or of all classes in turn.
 
-    `truncation` (0.1 to 2) scales the noise: below 1 pictures are more typical and less varied. The first pictures
-    of a seed are the same whatever the count. Raises InputError before anything is loaded.
+    `truncation` (0.1 to 2) scales the noise: below 1 pictures are more typical and less varied. A model that draws in
+    many steps has none; it has `steps` (1 to 100) and `guidance` (0 to 10): how far the class is followed, 1 as it was
+    learnt. Without them they are the model's own. The first pictures of a seed are the same whatever the count. Raises
+    InputError before anything is loaded.
     """
+    *_, found = draw_live(
+        model, label, count=count, seed=seed, truncation=truncation, steps=steps, guidance=guidance
+    )  # fmt: skip
+    assert isinstance(found, Pictures)
+    return found
+
+
+def draw_live(
+    model: str = "dcgan.mnist",
+    label: str | None = None,
+    *,
+    count: int = 16,
+    seed: int = 0,
+    truncation: float = 1.0,
+    steps: int | None = None,
+    guidance: float | None = None,
+) -> Iterator[float | Pictures]:
+    """As `draw`: yields the share that is done, where there are many steps, and at last the pictures."""
     count = whole("the number of pictures", count, 1, MAX_COUNT)
-    truncation = number("the truncation", truncation, MIN_TRUNCATION, MAX_TRUNCATION)
     seed = seed_of(seed)
-    library.config_of(model, IMAGE_GENERATION)
+    sampler = sampler_of(model, truncation, steps, guidance)
     names = class_names(model)
     if label is not None and not names:
         raise InputError(f"{model} does not draw by class; leave the class out")
@@ -82,63 +110,124 @@ def draw(
         classes = [i % len(names) for i in range(count)]
         if label is not None:
             classes = [names.index(one_of("the class", label, names))] * count
-    return draw_classes(
-        model, classes, count, seed=seed, truncation=truncation, columns=math.ceil(math.sqrt(count)),
-        operation="image.draw", parameters={"label": label, "count": count, "truncation": truncation},
+    yield from _drawn(
+        model, classes, count, sampler, seed=seed, columns=math.ceil(math.sqrt(count)), operation="image.draw",
+        parameters={"label": label, "count": count},
     )  # fmt: skip
 
 
-def draw_number(model: str = "dcgan.mnist", digits: str = "42", *, seed: int = 0, truncation: float = 1.0) -> Pictures:
-    """Draw decimal digits side by side with a model whose classes are digits. `truncation` as for `draw`.
+def sampler_of(model: str, truncation: float, steps: int | None, guidance: float | None) -> dict[str, Any]:
+    """How a model is to sample: its truncation, or where it draws in many steps, these steps and its guidance.
+
+    None stands for the model's own. Loads nothing. Raises InputError for a value out of range, or that the model has
+    no use for.
+    """
+    truncation = number("the truncation", truncation, MIN_TRUNCATION, MAX_TRUNCATION)
+    values = library.config_of(model, IMAGE_GENERATION).get("config", {})
+    if walks(model):
+        if steps is not None or guidance is not None:
+            raise InputError(f"{model} draws in one step; leave steps and guidance out")
+        return {"truncation": truncation}
+    if truncation != 1:
+        raise InputError(f"{model} draws in many steps and has no truncation, but guidance; leave the truncation at 1")
+    most = min(MAX_STEPS, values.get("train_steps", MAX_STEPS))
+    steps = whole("the number of steps", values.get("sampling_steps") if steps is None else steps, 1, most)
+    found: dict[str, Any] = {"truncation": truncation, "steps": steps}
+    if class_names(model):
+        found["guidance"] = number(
+            "the guidance", values.get("guidance") if guidance is None else guidance, 0, MAX_GUIDANCE
+        )
+    elif guidance is not None:
+        raise InputError(f"{model} does not draw by class, so there is nothing to guide; leave the guidance out")
+    return found
+
+
+def draw_number(
+    model: str = "dcgan.mnist",
+    digits: str = "42",
+    *,
+    seed: int = 0,
+    truncation: float = 1.0,
+    steps: int | None = None,
+    guidance: float | None = None,
+) -> Pictures:
+    """Draw decimal digits side by side with a model whose classes are digits. The other options as for `draw`.
 
     Raises InputError before anything is loaded, also for a digit that is no class of the model.
     """
-    truncation = number("the truncation", truncation, MIN_TRUNCATION, MAX_TRUNCATION)
     seed = seed_of(seed)
-    library.config_of(model, IMAGE_GENERATION)
+    sampler = sampler_of(model, truncation, steps, guidance)
     names = class_names(model)
     digits = words("the digits", digits, longest=MAX_COUNT)
     if not digits:
         raise InputError(f"there are no digits to draw; 1 to {MAX_COUNT} are allowed")
     classes = [names.index(one_of("the class", digit, names)) for digit in digits]
-    return draw_classes(
-        model, classes, len(classes), seed=seed, truncation=truncation, columns=len(classes),
-        operation="image.draw_number", parameters={"digits": digits, "truncation": truncation},
+    *_, found = _drawn(
+        model, classes, len(classes), sampler, seed=seed, columns=len(classes), operation="image.draw_number",
+        parameters={"digits": digits},
     )  # fmt: skip
+    assert isinstance(found, Pictures)
+    return found
 
 
-def draw_classes(
+def _drawn(
     model: str,
     classes: Sequence[int] | None,
     count: int,
+    sampler: Mapping[str, Any],
     *,
     seed: int,
-    truncation: float = 1.0,
     columns: int,
     operation: str,
     parameters: Mapping[str, Any],
-) -> Pictures:
+) -> Iterator[float | Pictures]:
     """Draw `count` pictures of these class numbers (None for a model without classes), all checked before.
 
-    `operation` and its `parameters` are what the pictures' record says.
+    `operation`, `parameters` and the `sampler` (of `sampler_of`) are what the pictures' record says. Yields as
+    `draw_live` does.
     """
     found = library.get(model, IMAGE_GENERATION)
-    latents = Noise(seed).normal_array(count, found.network.config.latent_dim) * np.float32(truncation)
+    network, given = found.network, dict(sampler)
+    size = diffusion.latent_dim(network) if diffusion.denoises(network) else network.config.latent_dim
+    latents = Noise(seed).normal_array(count, size) * np.float32(given.pop("truncation"))
     labels = None if classes is None else np.asarray(classes, np.int64)
-    images = generate(found.network, latents, labels)
     names = class_names(model)
-    return Pictures(
-        [_enlarge(image, ENLARGED) for image in images],
-        sheet_of(images, columns),
-        [""] * count if classes is None else [names[i] for i in classes],
-        source_of(found, model, operation, parameters, seed=seed),
-    )
+    for share, images in generated(network, latents, labels, **given):
+        if share < 1:
+            yield share
+            continue
+        yield Pictures(
+            [_enlarge(image, ENLARGED) for image in images],
+            sheet_of(images, columns),
+            [""] * count if classes is None else [names[i] for i in classes],
+            source_of(found, model, operation, {**parameters, **sampler}, seed=seed),
+        )
 
 
 def generate(network: Network, latents: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
     """latents float32 (n, latent_dim), labels int64 (n,) -> images uint8 (n, h, w), or (n, h, w, 3) in colour."""
-    given = {"latents": latents} | ({} if labels is None else {"labels": labels})
-    return to_bytes(network.run("generator", **given)[0])
+    *_, (_, images) = generated(network, latents, labels)
+    return images
+
+
+def generated(
+    network: Network,
+    latents: np.ndarray,
+    labels: np.ndarray | None = None,
+    *,
+    steps: int | None = None,
+    guidance: float | None = None,
+) -> Iterator[tuple[float, np.ndarray]]:
+    """As `generate`: yields the share that is done and the images as far as they are, which at last is 1 and these.
+
+    `steps` and `guidance` are of networks that draw in many steps, and their own unless given.
+    """
+    if diffusion.denoises(network):
+        for share, images in diffusion.draw(network, latents, labels, steps=steps, guidance=guidance):
+            yield share, to_bytes(images)
+    else:
+        given = {"latents": latents} | ({} if labels is None else {"labels": labels})
+        yield 1.0, to_bytes(network.run("generator", **given)[0])
 
 
 def sheet_of(images: np.ndarray, columns: int, *, gap: int = 1) -> Image.Image:
@@ -208,7 +297,8 @@ def as_gif(animation: Path, record: Record) -> bytes:
     """An animation of `interpolate` as a GIF, for programs that show no WEBP."""
     with Image.open(animation) as image:
         frames = [frame.convert("RGB") for frame in ImageSequence.Iterator(image)]
-    grey = all(frame.getextrema()[0] == frame.getextrema()[1] == frame.getextrema()[2] for frame in frames[:1])
+    first = np.asarray(frames[0])
+    grey = bool((first == first[..., :1]).all())
     return gif([frame.convert("L") for frame in frames] if grey else frames, FRAME_MS, record)
 
 
@@ -245,59 +335,93 @@ def _animation(images: np.ndarray, record: Record) -> Path:
 def reconstruct(model: str = "vae.mnist", picture: Image.Image | np.ndarray | None = None) -> Pictures:
     """Show a VAE a drawing, dark on light or light on dark, of any size: what it saw, and what it makes of that.
 
-    The drawing is sized and centred as the model's training pictures were. Raises InputError for an empty drawing,
-    before anything is loaded.
+    It is seen as `as_seen` says. Raises InputError for an empty drawing, before anything is loaded, and for a model
+    that is told the class.
     """
     if picture is None:
         raise InputError("there is no drawing; draw something first")
-    library.config_of(model, IMAGE_AUTOENCODING)
-    ink = ink_of(picture)
+    return redraw(model, as_seen(model, picture))
+
+
+def as_seen(model: str, picture: Image.Image | np.ndarray) -> np.ndarray:
+    """A visitor's picture as a VAE's training pictures are: float32 (c * h, w) in [0, 1], channels one below the other.
+
+    A drawing for a grey model becomes bright ink on black, sized and centred. For a model in colour the middle square
+    of a picture is laid on white and sized. Raises InputError for an empty drawing.
+    """
+    values = library.config_of(model, IMAGE_AUTOENCODING).get("config", {})
+    size = int(values.get("image_size", 28))
+    if values.get("channels", 1) == 3:
+        return (like_colours(picture, size).transpose(2, 0, 1) / 255).reshape(-1, size).astype(np.float32)
     clothes = library.recipe_of(model).get("dataset") == "fashion_mnist"
-    found = library.get(model, IMAGE_AUTOENCODING)
-    config = found.network.config
-    return redraw(model, (like_clothes if clothes else like_digits)(ink, config.image_size).astype(np.float32))
+    return (like_clothes if clothes else like_digits)(ink_of(picture), size).astype(np.float32)
+
+
+def images_of(seen: np.ndarray, config: Any) -> np.ndarray:
+    """What `as_seen` gave -> the picture that goes into a network, float32 (1, c, h, w) in [-1, 1].
+
+    Raises InputError for another size than the network's.
+    """
+    channels, size = config.channels, config.image_size
+    if seen.shape != (channels * size, size):
+        height, width = seen.shape
+        sides = f"{size} x {size}" if channels == 1 else f"{channels} x {size} x {size}"
+        raise InputError(f"the drawing has {height} x {width} pixels as seen; the model sees {sides}")
+    found: np.ndarray = seen.reshape(1, channels, size, size) * 2 - 1
+    return found
 
 
 def redraw(model: str, seen: np.ndarray) -> Pictures:
-    """What a VAE makes of a picture such as it has learnt from, grey, float32 (h, w) in [0, 1]: seen and redrawn.
+    """What a VAE makes of a picture such as it has learnt from, as `as_seen` gives it: seen and redrawn.
 
-    The code is the posterior's mean. Raises InputError for a picture of another size than the model's.
+    The code is the posterior's mean. Raises InputError for a picture of another size than the model's, and for a model
+    that is told the class.
     """
+    library.config_of(model, IMAGE_AUTOENCODING)
+    if class_names(model):
+        raise InputError(f"{model} is told the class, which a picture does not say; choose a model that is not")
     found = library.get(model, IMAGE_AUTOENCODING)
-    config = found.network.config
-    size = config.image_size
-    if seen.shape != (size, size):
-        height, width = seen.shape
-        raise InputError(f"the drawing has {height} x {width} pixels as seen; {model} sees {size} x {size}")
-    images = np.repeat(seen[None, None], config.channels, axis=1) * 2 - 1
+    images = images_of(seen, found.network.config)
     made = generate(found.network, encode(found.network, images))
-    shown = np.broadcast_to((seen * 255).round().astype(np.uint8)[None, ..., *([None] * (made.ndim - 3))], made.shape)
-    both = np.concatenate([shown, made])
+    both = np.concatenate([to_bytes(images), made])
     source = source_of(found, model, "image.reconstruct", {}, parents=(drawing(seen),))
     return Pictures([_enlarge(i, ENLARGED) for i in both], sheet_of(both, 2), ["seen", "reconstruction"], source)
 
 
-def encode(network: Network, images: np.ndarray) -> np.ndarray:
-    """images float32 (n, c, h, w) in [-1, 1] -> the posterior's means, float32 (n, latent_dim)."""
-    return network.run("encoder", images=images)[0]
+def encode(network: Network, images: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+    """images float32 (n, c, h, w) in [-1, 1] -> the posterior's means, float32 (n, latent_dim).
+
+    `labels` int64 (n,) only for a model that is told the class.
+    """
+    given = {"images": images} | ({} if labels is None else {"labels": labels})
+    return network.run("encoder", **given)[0]
 
 
-def latent_grid(model: str = "vae.mnist", *, seed: int = 0, size: int = 12) -> Pictures:
+def latent_grid(model: str = "vae.mnist", *, seed: int = 0, size: int = 12, label: str | None = None) -> Pictures:
     """A map: `size` x `size` (2 to 20) pictures from a plane through latent space, in directions that `seed` chooses.
 
     Steps are even in probability (the inverse of the Gaussian's cumulative distribution), and the plane is scaled
-    so that its points lie as far from the centre as samples do. Raises InputError before anything is loaded.
+    so that its points lie as far from the centre as samples do. A model with classes draws `label`, its first class
+    unless another is named. Raises InputError before anything is loaded.
     """
     size = whole("the size of the map", size, 2, 20)
     seed = seed_of(seed)
     library.config_of(model, IMAGE_AUTOENCODING)
+    names = class_names(model)
+    if label is not None and not names:
+        raise InputError(f"{model} does not draw by class; leave the class out")
+    parameters: dict[str, Any] = {"size": size}
+    labels = None
+    if names:
+        parameters["label"] = label = one_of("the class", names[0] if label is None else label, names)
+        labels = np.full(size * size, names.index(label), np.int64)
     found = library.get(model, IMAGE_AUTOENCODING)
     dimensions = found.network.config.latent_dim
     axes, _ = np.linalg.qr(Noise(seed).normal_array(dimensions, min(2, dimensions)).astype(np.float64))
     steps = np.array([NormalDist().inv_cdf((i + 0.5) / size) for i in range(size)])
     y, x = np.meshgrid(steps, steps, indexing="ij")
     points = np.stack([x, y], axis=-1).reshape(-1, 2)[:, : axes.shape[1]] * math.sqrt(dimensions / axes.shape[1])
-    images = generate(found.network, (points @ axes.T).astype(np.float32))
+    images = generate(found.network, (points @ axes.T).astype(np.float32), labels)
     singles = [_enlarge(image, ENLARGED) for image in images]
-    source = source_of(found, model, "image.latent_grid", {"size": size}, seed=seed)
+    source = source_of(found, model, "image.latent_grid", parameters, seed=seed)
     return Pictures(singles, sheet_of(images, size, gap=0), [""] * len(images), source)

@@ -31,6 +31,7 @@ __all__ = [
     "add",
     "choices",
     "config_of",
+    "does",
     "figure_of",
     "folder_of",
     "get",
@@ -47,6 +48,9 @@ DEFAULTS = {
     entry.TEXT_GENERATION: "gpt.shakespeare",
     entry.IMAGE_GENERATION: "dcgan.mnist",
     entry.IMAGE_AUTOENCODING: "vae.mnist",
+    entry.FILL_MASK: "bert.dialogue",
+    entry.TEXT_CLASSIFICATION: "bert.topic",
+    entry.RETRIEVAL: "bert.retrieval",
     entry.AUDIO_GENERATION: "wavenet.spoken-digits",
 }
 """What a task uses unless something else is chosen; it stands first among the choices."""
@@ -175,6 +179,12 @@ def tasks_of(model: str) -> tuple[str, ...]:
     return registry.entry(model).tasks
 
 
+def does(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Tasks of one checkpoint, from its config.json: those of its model that it has the heads for."""
+    config = values.get("config")
+    return entry.with_heads(tasks_of(values["model"]), config if isinstance(config, dict) else {})
+
+
 def _folders() -> dict[str, Path]:
     """Every choice and its folder: the bundled checkpoints, then the added ones."""
     bundled = {path.parent.name: path.parent for path in sorted(hub.PRETRAINED.glob("*/config.json"))}
@@ -201,7 +211,7 @@ def _configs() -> Iterator[tuple[str, Path, dict[str, Any]]]:
 
 def choices(task: str) -> list[str]:
     """Names of the checkpoints that do `task`, its default first. Reads config.json only; torch is not imported."""
-    names = [name for name, _, values in _configs() if task in tasks_of(values["model"])]
+    names = [name for name, _, values in _configs() if task in does(values)]
     return sorted(names, key=lambda name: name != DEFAULTS.get(task))
 
 
@@ -214,8 +224,8 @@ def _chosen(name: str, task: str | None = None) -> tuple[str, Path]:
     if folder is not None:
         if task is None:
             return text, folder
-        model = _read(text, folder / "config.json").get("model")
-        if model in registry.names() and task in tasks_of(model):
+        values = _read(text, folder / "config.json")
+        if values.get("model") in registry.names() and task in does(values):
             return text, folder
     known = choices(task) if task else list(_folders())
     if not known:
@@ -397,7 +407,7 @@ def table() -> list[dict[str, Any]]:
         rows.append(
             {
                 "name": name,
-                "task": tasks_of(values["model"])[-1],  # the more special one
+                "task": (does(values) or tasks_of(values["model"]))[-1],  # the more special one
                 "parameters": parameters,
                 "megabytes": size / 1e6,
                 "figure": figure_of(metrics),

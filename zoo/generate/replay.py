@@ -21,13 +21,15 @@ import numpy as np
 from zoo import __version__, hub
 from zoo.checkpoint import sha256_of
 from zoo.config import suggestion
-from zoo.generate import audio, crossmodal, image, library, text
+from zoo.generate import audio, crossmodal, image, latents, library, styles, text, translate, translation
 from zoo.generate.inputs import quoted
 from zoo.generate.provenance import KINDS, Marked, ProvenanceError, Record, installed, picture_of, png, txt, wav
 
-__all__ = ["OPERATIONS", "Difference", "Operation", "Replay", "replay"]
+__all__ = ["OPERATIONS", "Difference", "Operation", "Replay", "pictures_of", "replay"]
 
 _PICTURES = {"png": r"|native|picture \d{1,3}"}
+_DRAWING = ("given.drawing",)
+_SAMPLER = ("steps", "guidance")
 _READINGS = ("crossmodal.read_number", "crossmodal.recognise_drawing", "crossmodal.recognise_speech")
 
 
@@ -47,16 +49,25 @@ class Operation:
     """Parameters that came later: an older file does not state them, and they are as they were by default."""
     seeded: bool = True
     """Whether it draws anything at random."""
+    sees: bool = False
+    """Whether it cannot do without a visitor's picture; where it takes one at all, as its parameter `seen`."""
 
 
 OPERATIONS = {
-    "image.draw": Operation(image.draw, ("label", "count", "truncation"), _PICTURES),
-    "image.draw_number": Operation(image.draw_number, ("digits", "truncation"), _PICTURES, _READINGS),
-    "image.latent_grid": Operation(image.latent_grid, ("size",), _PICTURES),
+    "image.draw": Operation(image.draw, ("label", "count", "truncation"), _PICTURES, later=_SAMPLER),
+    "image.draw_number": Operation(image.draw_number, ("digits", "truncation"), _PICTURES, _READINGS, later=_SAMPLER),
+    "image.latent_grid": Operation(image.latent_grid, ("size",), _PICTURES, later=("label",)),
     "image.interpolate": Operation(
         image.interpolate, ("waypoints", "frames"), {"webp": "", "gif": "", "png": "strip"}, later=("label",)
     ),
-    "image.reconstruct": Operation(image.redraw, (), _PICTURES, ("given.drawing",), seeded=False),
+    "image.reconstruct": Operation(image.redraw, (), _PICTURES, _DRAWING, seeded=False, sees=True),
+    "image.translate": Operation(translate.translate_seen, ("back",), _PICTURES, _DRAWING, seeded=False, sees=True),
+    "image.arithmetic": Operation(latents.added, ("a", "b", "c"), _PICTURES, _DRAWING, seeded=False),
+    "image.slide": Operation(latents.moved, ("amounts",), _PICTURES, _DRAWING),
+    "image.traverse": Operation(latents.traverse, ("label", "dimensions"), _PICTURES),
+    "image.mix": Operation(styles.mix, ("label", "seed_fine", "label_fine", "crossover", "truncation"), _PICTURES),
+    "image.edit": Operation(styles.edit, ("label", "amounts", "truncation"), _PICTURES),
+    "image.styles_by_class": Operation(latents.styled, ("styles", "label"), _PICTURES, _DRAWING),
     "audio.speak": Operation(
         audio.speak, ("digits", "speaker", "temperature"), {"wav": "", "png": "spectrogram"}, _READINGS
     ),
@@ -65,6 +76,8 @@ OPERATIONS = {
         ("prompt", "max_new_tokens", "temperature", "top_k", "top_p", "repetition_penalty"),
         {"txt": ""},
     ),
+    "text.translate": Operation(translation.translate, ("text", "direction", "beams"), {"txt": ""}, seeded=False),
+    "text.pronounce": Operation(translation.pronounce, ("text", "beams"), {"txt": ""}, seeded=False),
     "text.compose": Operation(
         text.compose, ("form", "title", "author", "acrostic", "temperature", "top_k", "top_p"), {"txt": ""}
     ),
@@ -202,6 +215,19 @@ def replay(marked: Marked, *, model: str = "") -> Iterator[float | Replay]:
     yield Replay(marked, data, not unlike, tuple(dict.fromkeys(differences)))
 
 
+def pictures_of(marked: Marked) -> image.Pictures:
+    """The pictures of a sheet, made again from what its file says. Raises InputError as `replay` does, and for a file
+    that holds no sheet of pictures, or whose model is not here."""
+    operation = _checked(marked.record, marked.kind)
+    name = _installed(marked.record)
+    if name is None:
+        raise ProvenanceError(f"{marked.record.model or 'the model'} is not installed here")
+    *_, made = _run(operation, marked.record, name)
+    if not isinstance(made, image.Pictures):
+        raise ProvenanceError("the file holds no sheet of pictures")
+    return made
+
+
 def _checked(record: Record, kind: str) -> Operation:
     """The operation of a record, whose parameters, result and parents are such as it has. Raises ProvenanceError."""
     operation = OPERATIONS.get(record.operation)
@@ -216,7 +242,7 @@ def _checked(record: Record, kind: str) -> Operation:
         given = "a" if operation.seeded else "no"
         raise ProvenanceError(f"{record.operation} takes {given} seed; the file states {record.seed}")
     _check_parameters(record, operation.parameters, operation.later)
-    _check_parents(record, operation.parents, needed=record.operation == "image.reconstruct")
+    _check_parents(record, operation.parents, needed=operation.sees)
     return operation
 
 
@@ -288,11 +314,11 @@ def _parents(record: Record) -> tuple[tuple[Record, ...], list[Difference]]:
 
 def _run(operation: Operation, record: Record, name: str) -> Iterator[Any]:
     """What the operation yields, or its one result."""
-    if record.operation == "image.reconstruct":
-        yield image.redraw(name, picture_of(record.parents[0]))
-    else:
-        made = operation.run(name, **record.parameters, seed=record.seed)
-        yield from made if isinstance(made, Iterator) else (made,)
+    given: dict[str, Any] = {"seed": record.seed} if operation.seeded else {}
+    if operation.parents == _DRAWING and record.parents:
+        given["seen"] = picture_of(record.parents[0])
+    made = operation.run(name, **record.parameters, **given)
+    yield from made if isinstance(made, Iterator) else (made,)
 
 
 def _file(made: Any, record: Record, kind: str, parents: tuple[Record, ...]) -> tuple[Record, bytes]:
@@ -313,7 +339,7 @@ def _file(made: Any, record: Record, kind: str, parents: tuple[Record, ...]) -> 
         if kind == "wav":
             return again, wav(made.waveform, made.sample_rate, again)
         return again, png(made.spectrogram, again)
-    if isinstance(made, text.Writing):
+    if kind == "txt":
         return again, txt(made.text, again).encode()
     animation, strip, _ = made
     if kind == "gif":

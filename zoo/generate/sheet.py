@@ -10,8 +10,9 @@ import numpy as np
 from PIL import Image
 
 from zoo import registry
+from zoo.data.dialogue import ROLES
 from zoo.engine.modules import Modules
-from zoo.entry import AUDIO_GENERATION, IMAGE_GENERATION, IMAGE_TRANSLATION, TEXT_GENERATION
+from zoo.entry import AUDIO_GENERATION, FILL_MASK, IMAGE_GENERATION, IMAGE_TRANSLATION, TEXT_GENERATION, TRANSLATION
 from zoo.noise import Noise
 
 
@@ -39,7 +40,8 @@ def write_sheet(name: str, model: Any, stem: Path, tokenizer: Any, labels: tuple
     import torch
 
     tasks = registry.entry(name).tasks
-    if not {IMAGE_GENERATION, IMAGE_TRANSLATION, TEXT_GENERATION, AUDIO_GENERATION} & set(tasks):
+    written = {IMAGE_GENERATION, IMAGE_TRANSLATION, TEXT_GENERATION, TRANSLATION, FILL_MASK, AUDIO_GENERATION}
+    if not written & set(tasks):
         return
     stem.parent.mkdir(parents=True, exist_ok=True)
     with torch.no_grad():
@@ -48,6 +50,10 @@ def write_sheet(name: str, model: Any, stem: Path, tokenizer: Any, labels: tuple
             sheet.resize((sheet.width * 2, sheet.height * 2), Image.Resampling.NEAREST).save(stem.with_suffix(".png"))
         elif IMAGE_TRANSLATION in tasks:
             _translations(model, 12, 2).save(stem.with_suffix(".png"), optimize=True)
+        elif TRANSLATION in tasks:
+            stem.with_suffix(".txt").write_text(_sequences(model, tokenizer), encoding="utf-8")
+        elif FILL_MASK in tasks:
+            stem.with_suffix(".txt").write_text(_readings(model, tokenizer, labels), encoding="utf-8")
         elif TEXT_GENERATION in tasks:
             stem.with_suffix(".txt").write_text(_text(model, tokenizer, labels), encoding="utf-8")
         elif AUDIO_GENERATION in tasks:
@@ -66,7 +72,13 @@ def write_snapshot(name: str, model: Any, stem: Path, tokenizer: Any, data: Any)
     tasks = registry.entry(name).tasks
     stem.parent.mkdir(parents=True, exist_ok=True)
     with torch.no_grad():
-        if TEXT_GENERATION in tasks:
+        if TRANSLATION in tasks:
+            path = stem.with_suffix(".txt")
+            path.write_text(_sequences(model, tokenizer), encoding="utf-8")
+        elif FILL_MASK in tasks:
+            path = stem.with_suffix(".txt")
+            path.write_text(_readings(model, tokenizer, data.labels), encoding="utf-8")
+        elif TEXT_GENERATION in tasks:
             path = stem.with_suffix(".txt")
             path.write_text(_text(model, tokenizer, data.labels), encoding="utf-8")
         elif AUDIO_GENERATION in tasks:
@@ -74,11 +86,11 @@ def write_snapshot(name: str, model: Any, stem: Path, tokenizer: Any, data: Any)
             _write_sound(path, _sound(model, min(5, model.config.num_digits)), model.sample_rate)
         else:
             path = stem.with_suffix(".webp")
-            if IMAGE_TRANSLATION in tasks:
-                picture = _translations(model, 6, 1)
+            if IMAGE_TRANSLATION in tasks:  # in full colour: without loss they would take four times the room
+                _translations(model, 6, 1).save(path, quality=85, method=6)
             else:
                 picture = _pictures(model, 8) if IMAGE_GENERATION in tasks else _confusion(model, data)
-            picture.save(path, lossless=True, method=6)
+                picture.save(path, lossless=True, method=6)
     return path
 
 
@@ -144,12 +156,36 @@ def _translations(model: Any, columns: int, blocks: int) -> Image.Image:
 def _text(model: Any, tokenizer: Any, labels: tuple[str, ...]) -> str:
     from zoo.generate.verse import write_poems
 
+    if tuple(labels) == ROLES:
+        from zoo.generate.chat import sample_chats
+
+        return sample_chats(Modules(model), tokenizer)
     if labels:  # the forms of verse
         poems = write_poems(Modules(model), tokenizer, labels)
         return "\n\n".join(f"{form}\n" + "\n".join(poem) for form, poem in zip(labels, poems, strict=True)) + "\n"
     from zoo.generate.prose import continue_text
 
-    return "".join(continue_text(Modules(model), tokenizer, "\n", count=400, temperature=0.8)) + "\n"
+    return "".join(continue_text(Modules(model), tokenizer, "", count=400, temperature=0.8)) + "\n"
+
+
+def _readings(model: Any, tokenizer: Any, labels: tuple[str, ...]) -> str:
+    from zoo.generate.masked import sample_readings
+
+    return sample_readings(Modules(model), tokenizer, labels)
+
+
+def _sequences(model: Any, tokenizer: Any) -> str:
+    """The examples of each direction that the tokenizer knows: source, what the model writes, and the reference."""
+    from zoo.data.sequences import EXAMPLES, directions_of
+    from zoo.generate.translation import translated
+
+    lines = []
+    for direction in directions_of(tokenizer):
+        pairs = EXAMPLES.get(direction) or tuple((target, source) for source, target in EXAMPLES["en-zh"])
+        made = translated(Modules(model), tokenizer, [source for source, _ in pairs], direction)
+        for (source, reference), text in zip(pairs, made, strict=True):
+            lines.append(f"{source}\n  {text}\n  [{reference}]\n")
+    return "\n".join(lines)
 
 
 def _sound(model: Any, count: int) -> np.ndarray:

@@ -105,7 +105,7 @@ def source_line(prefix: str) -> gr.Textbox:
 def result_picture(prefix: str, label: str, *, name: str = "result", classes: str = "") -> gr.Image:
     """A large picture with a download button; PNG, and shown without smoothing."""
     return gr.Image(
-        label=text(label), show_label=False, interactive=False, format="png", type="filepath",
+        label=text(label), show_label=False, interactive=False, format="png", type="filepath", image_mode=None,
         buttons=["download", "fullscreen"], elem_id=f"{prefix}_{name}", elem_classes=["zoo-result", *classes.split()],
     )  # fmt: skip
 
@@ -131,7 +131,7 @@ def wire(
     enter: Sequence[gr.Textbox] = (),
     fills: Sequence[tuple[gr.Button, gr.components.Component, str]] = (),
     progress: Sequence[gr.components.Component] | None = None,
-    first: tuple[gr.components.Component, gr.components.Component, str] | None = None,
+    first: tuple[gr.components.Component, Sequence[gr.components.Component], str] | None = None,
 ) -> None:
     """Run `handler` on a click of `run` (that is the named endpoint), Enter, the dice, or an example; Stop cancels.
 
@@ -145,7 +145,7 @@ def wire(
     }  # fmt: skip
     reveal = REVEAL % f"#{outputs[0].elem_id}"
     if first:
-        copied = run.click(None, [first[0]], [first[1]], js=first[2])
+        copied = run.click(None, [first[0]], list(first[1]), js=first[2])
         events = [copied.then(handler, api_name=api_name, **shared)]
     else:
         events = [run.click(handler, api_name=api_name, **shared)]

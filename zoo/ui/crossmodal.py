@@ -28,7 +28,7 @@ from zoo.ui.controls import (
     wire,
 )
 from zoo.ui.guard import compute, integral, one_at_a_time
-from zoo.ui.image import TAKE, drawn, pad, take_brush
+from zoo.ui.pad import TAKE, drawn, pad, take_brush
 from zoo.ui.strings import say, text
 
 NUMBERS = ("seven", "七", "42", "四十二")
@@ -158,7 +158,7 @@ def _inputs() -> None:
     )  # fmt: skip
     wire(
         from_drawing, [drawing, speaker, seed], outputs, api_name="from_drawing", run=sketch_run, stop=sketch_stop,
-        progress=[picture], first=(canvas, drawing, TAKE),
+        progress=[picture], first=(canvas, [drawing], TAKE),
     )  # fmt: skip
     wire(
         from_speech, [recording, speaker, seed], outputs, api_name="from_speech", run=voice_run, stop=voice_stop,

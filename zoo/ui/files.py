@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 import shutil
 import tempfile
@@ -29,6 +30,13 @@ def picture(image: Image.Image, record: Record, result: str = "") -> str:
     """Write a PNG; `result` names a picture that is not the operation's main one. Returns the path."""
     record = replace(record, result=result)
     return keep(png(image, record), record, ".png")
+
+
+def plain(image: Image.Image, scale: int) -> str:
+    """Write a picture that no machine made as a PNG, each pixel `scale` wide. Returns the path."""
+    encoded = io.BytesIO()
+    image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST).save(encoded, "PNG")
+    return _kept(encoded.getvalue(), "example.png")
 
 
 def sound(made: Sound) -> str:
@@ -62,8 +70,12 @@ def keep(data: bytes, record: Record, suffix: str) -> str:
     """Write a file named after its model and seed, such as dcgan.mnist-seed7.png; the same one is written once."""
     seed = "" if record.seed is None else f"seed{record.seed}"
     stem = "-".join(part for part in (record.model, seed, record.result) if part)
+    return _kept(data, f"{re.sub(r'[^A-Za-z0-9._-]+', '-', stem)[:80]}{suffix}")
+
+
+def _kept(data: bytes, name: str) -> str:
     folder = Path(_folder().name) / hashlib.sha256(data).hexdigest()[:16]
-    path = folder / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', stem)[:80]}{suffix}"
+    path = folder / name
     with _writing:
         if not path.exists():
             folder.mkdir(exist_ok=True)

@@ -1,19 +1,21 @@
-"""The Image tab: pictures from noise, a walk through a latent space, a map of it, and your own drawing redrawn."""
+"""The Image tab, by what one wants to do: create, edit, change the style, restore, enlarge, walk."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
-from zoo.data.media import read_picture
-from zoo.entry import IMAGE_AUTOENCODING, IMAGE_GENERATION
+from zoo.data.image import VENDORS
+from zoo.entry import IMAGE_AUTOENCODING, IMAGE_GENERATION, IMAGE_TRANSLATION
 from zoo.generate import image as generate
 from zoo.generate import library
 from zoo.generate.library import InputError
-from zoo.ui import files
+from zoo.ui import changes, edits, files, kept
 from zoo.ui.api_schema import ImageRequest, bounds
+from zoo.ui.classes import ALL, class_picker, follow
 from zoo.ui.controls import (
     alone,
     intro,
@@ -26,9 +28,8 @@ from zoo.ui.controls import (
     wire,
 )
 from zoo.ui.guard import compute, integral, one_at_a_time
-from zoo.ui.strings import chinese, english, say, text
-
-ALL = "all"
+from zoo.ui.pad import TAKE, drawn, pad, take_brush
+from zoo.ui.strings import say, text
 
 
 @one_at_a_time
@@ -98,74 +99,12 @@ def redraw_drawing(model: str, picture: str) -> Iterator[tuple[Any, str]]:
         yield files.picture(pictures.sheet, pictures.source.record), pictures.source.line()
 
 
-def drawn(path: str | None) -> Any:
-    """The picture at `path`. Raises InputError when nothing was drawn."""
-    if not path:
-        raise InputError(say("nothing_drawn"))
-    return read_picture(path)
-
-
-def pad(elem_id: str, label: str) -> tuple[gr.Sketchpad, gr.Image]:
-    """A square white pad with one round brush, and the unseen picture that a click takes from it (`TAKE`).
-
-    The pad itself is no input of a handler: gradio would send it again with every step of every generator.
-    """
-    picture = gr.Image(type="filepath", image_mode=None, format="png", visible="hidden", elem_id=f"{elem_id}_taken")
-    sketch = gr.Sketchpad(
-        label=text(label), show_label=False, type="filepath", image_mode="RGBA", format="png", canvas_size=(320, 320),
-        fixed_canvas=True, layers=False, transforms=(), buttons=[], height=340, elem_id=elem_id, elem_classes="zoo-pad",
-        brush=gr.Brush(default_size=20, colors=["#1b1a17"], color_mode="fixed"), eraser=gr.Eraser(default_size=24),
-    )  # fmt: skip
-    return sketch, picture
-
-
-TAKE = "(value) => value?.composite ?? null"
-"""JavaScript: the pad's value -> its picture."""
-
-# gradio's pad opens with no tool in hand; whoever opens it wants to draw.
-_TAKE_BRUSH = """() => {
-  let tries = 0;
-  const timer = setInterval(() => {
-    const brush = document.querySelector('#%s:not([data-ready]) button[aria-label="Brush"]');
-    if (brush) { brush.closest(".zoo-pad").dataset.ready = "yes"; brush.click(); }
-    if (brush || ++tries > 40) clearInterval(timer);
-  }, 100);
-}"""
-
-
-def take_brush(tab: gr.Tab, pad_id: str) -> None:
-    """Put the brush into the visitor's hand when `tab` is opened."""
-    tab.select(None, js=_TAKE_BRUSH % pad_id)
-
-
-def _classes(*models: str) -> list[tuple[str, str]]:
-    """Choices of the class picker; every class of the given models once."""
-    names = [name for model in models for name in generate.class_names(model)]
-    return [(f"{english('class_all')} · {chinese('class_all')}", ALL), *((name, name) for name in dict.fromkeys(names))]
-
-
-def _class_picker(models: Sequence[str], elem_id: str) -> gr.Dropdown:
-    """All classes of all models, for callers without a session; a visitor is offered those of the model chosen."""
-    return gr.Dropdown(_classes(*models), value=ALL, label=text("class"), elem_id=elem_id, filterable=False)
-
-
-def _follow(tab: gr.Blocks, model: gr.Dropdown, label: gr.Dropdown) -> None:
-    """Offer the classes of the model chosen."""
-    for event in (model.change, tab.load):
-        event(_choose_class, [model], [label], api_visibility="private", queue=False, show_progress="hidden")
-
-
-def _choose_class(model: str) -> Any:
-    choices = _classes(model)
-    return gr.update(choices=choices, value=ALL, visible=len(choices) > 1)
-
-
-def _draw(tab: gr.Blocks) -> None:
+def _draw(page: gr.Blocks, tab: gr.Tab) -> None:
     with gr.Row(elem_classes="zoo-work"):
         with gr.Column(scale=0, min_width=320, elem_classes="zoo-controls"):
             intro("draw_intro")
             model = model_picker(IMAGE_GENERATION, "draw_model")
-            label = _class_picker(library.choices(IMAGE_GENERATION), "draw_label")
+            label = class_picker(library.choices(IMAGE_GENERATION), "draw_label")
             side = gr.Slider(1, 10, 5, step=1, label=text("grid"), elem_id="draw_side")
             seed, dice = seed_and_dice("draw")
             run, stop = run_and_stop("draw", "draw")
@@ -181,19 +120,20 @@ def _draw(tab: gr.Blocks) -> None:
         with gr.Column(elem_classes="zoo-results"):
             picture = result_picture("draw", "picture")
             source = source_line("draw")
-    _follow(tab, model, label)
+            kept.shelf(picture, "draw")
+    follow(page, model, label)
     wire(
         draw_images, [model, label, side, seed, truncation], [picture, source],
         api_name="draw_images", run=run, stop=stop, dice=(seed, dice),
     )  # fmt: skip
 
 
-def _morph(tab: gr.Blocks) -> None:
+def _morph(page: gr.Blocks, tab: gr.Tab) -> None:
     with gr.Row(elem_classes="zoo-work"):
         with gr.Column(scale=0, min_width=320, elem_classes="zoo-controls"):
             intro("morph_intro")
             model = live_picker(_walkers, "model", "morph_model")
-            label = _class_picker(_walkers(), "morph_label")
+            label = class_picker(_walkers(), "morph_label")
             seed, dice = seed_and_dice("morph")
             run, stop = run_and_stop("animate", "morph")
             with gr.Accordion(text("advanced"), open=False, elem_classes="zoo-advanced"):
@@ -204,7 +144,7 @@ def _morph(tab: gr.Blocks) -> None:
             strip = result_picture("morph", "strip", name="strip", classes="zoo-strip")
             source = source_line("morph")
             save = gr.DownloadButton(text("save_gif"), size="sm", elem_id="morph_gif", elem_classes="zoo-save")
-    _follow(tab, model, label)
+    follow(page, model, label)
     wire(
         interpolate_images, [model, label, seed, waypoints, frames], [animation, strip, source, save],
         api_name="interpolate_images", run=run, stop=stop, dice=(seed, dice),
@@ -217,11 +157,11 @@ def _walkers() -> list[str]:
     return [*coded, *(name for name in library.choices(IMAGE_GENERATION) if name not in coded and generate.walks(name))]
 
 
-def _map() -> None:
+def _map(tab: gr.Tab) -> None:
     with gr.Row(elem_classes="zoo-work"):
         with gr.Column(scale=0, min_width=320, elem_classes="zoo-controls"):
             intro("map_intro")
-            model = model_picker(IMAGE_AUTOENCODING, "map_model")
+            model = live_picker(partial(edits.coders, with_classes=False), "model", "map_model")
             size = gr.Slider(2, 20, 12, step=1, label=text("map_size"), elem_id="map_size")
             seed, dice = seed_and_dice("map")
             run, stop = run_and_stop("show_map", "map")
@@ -234,38 +174,69 @@ def _map() -> None:
     )  # fmt: skip
 
 
-def _redraw() -> None:
+def _redraw(tab: gr.Tab) -> None:
     with gr.Row(elem_classes="zoo-work"):
         with gr.Column(scale=0, min_width=320, elem_classes="zoo-controls"):
             intro("redraw_intro")
-            model = model_picker(IMAGE_AUTOENCODING, "redraw_model")
+            model = live_picker(partial(edits.coders, with_classes=False), "model", "redraw_model")
             sketch, drawing = pad("redraw_pad", "pad")
             run, stop = run_and_stop("redraw", "redraw")
         with gr.Column(elem_classes="zoo-results"):
             picture = result_picture("redraw", "redraw_result")
             source = source_line("redraw")
+    take_brush(tab, "redraw_pad")
     wire(
         redraw_drawing, [model, drawing], [picture, source], api_name="redraw_drawing", run=run, stop=stop,
-        first=(sketch, drawing, TAKE),
+        first=(sketch, [drawing], TAKE),
     )  # fmt: skip
 
 
 def fill(page: gr.Blocks) -> None:
-    """Put the tab's content into the page that is open."""
+    """Put the tab's content into the page that is open: groups by what one wants to do, in each its ways."""
     drawers, autoencoders = library.choices(IMAGE_GENERATION), library.choices(IMAGE_AUTOENCODING)
+    plain, told = edits.coders(with_classes=False), edits.coders(with_classes=True)
+    groups: dict[str, dict[str, Callable[[gr.Tab], None] | None]] = {
+        "create": {"draw": partial(_draw, page) if drawers else None},
+        "edit": {
+            "redraw": _redraw if plain else None,
+            "slide": edits.slide if plain else None,
+            "arithmetic": edits.arithmetic if plain else None,
+            "styles": edits.by_class if told else None,
+            "mix": partial(edits.mix, page) if edits.stylists() else None,
+            "directions": partial(edits.directions, page) if edits.stylists() else None,
+        },
+        "restyle": {
+            "colour": changes.colour if changes.models_for("outline") else None,
+            "style": changes.style if changes.models_for(*VENDORS) else None,
+        },
+        "restore": {"restore": changes.restore if changes.models_for("damaged", "noisy") else None},
+        "enlarge": {"enlarge": changes.enlarge if changes.models_for("small") else None},
+        "walk": {
+            "morph": partial(_morph, page) if _walkers() else None,
+            "map": _map if plain else None,
+            "traverse": edits.traverse if autoencoders else None,
+        },
+    }
     with gr.Tabs(elem_classes="zoo-kinds"):
-        if drawers:
-            with gr.Tab(text("image_generate"), elem_id="tab_draw"):
-                _draw(page)
-            with gr.Tab(text("image_morph"), elem_id="tab_morph"):
-                _morph(page)
-        if autoencoders:
-            for name, build_kind in (("map", _map), ("redraw", _redraw)):
-                with gr.Tab(text(f"image_{name}"), elem_id=f"tab_{name}") as kind:
-                    build_kind()
-            take_brush(kind, "redraw_pad")
-    if not drawers and not autoencoders:
+        for group, ways in groups.items():
+            there = {name: way for name, way in ways.items() if way}
+            if there:
+                with gr.Tab(text(f"group_{group}"), elem_id=f"tab_group_{group}") as kind:
+                    _ways(kind, there)
+    if not drawers and not library.choices(IMAGE_TRANSLATION):
         intro("no_model")
+
+
+def _ways(group: gr.Tab, ways: dict[str, Callable[[gr.Tab], None]]) -> None:
+    """One page, or a row of them."""
+    if len(ways) == 1:
+        ((name, build_way),) = ways.items()
+        build_way(group)
+        return
+    with gr.Tabs(elem_classes="zoo-ways"):
+        for name, build_way in ways.items():
+            with gr.Tab(text(f"image_{name}"), elem_id=f"tab_{name}") as tab:
+                build_way(tab)
 
 
 def build() -> gr.Blocks:

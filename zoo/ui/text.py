@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import gradio as gr
 
-from zoo.entry import TEXT_GENERATION
-from zoo.generate import library
+from zoo.entry import FILL_MASK, TEXT_CLASSIFICATION, TEXT_GENERATION
+from zoo.generate import chat as talk
+from zoo.generate import library, masked
 from zoo.generate import text as generate
-from zoo.ui import files
+from zoo.ui import conversation, files, language, likelihood
 from zoo.ui.api_schema import Completion, bounds
 from zoo.ui.controls import (
     alone,
     examples,
     intro,
+    live_picker,
     model_picker,
     picker_of,
     run_and_stop,
@@ -25,8 +28,10 @@ from zoo.ui.controls import (
 )
 from zoo.ui.guard import compute, integral, one_at_a_time
 from zoo.ui.strings import say, text
+from zoo.ui.tint import tinted
 
 PROMPTS = ("ROMEO:", "To be, or not to be", "KING RICHARD III:\nNow", "First Witch:")
+_TITLES = {"write": "continue"}
 ACROSTICS = ("春夏秋冬", "万事如意", "风花雪月", "山高水长")
 
 
@@ -40,8 +45,9 @@ def write_text(
     top_p: float,
     repetition_penalty: float,
     seed: int,
-) -> Iterator[tuple[str, str, str | None]]:
-    """Continue a beginning with a language model; returns the text so far, streamed, and the same as a TXT file.
+) -> Iterator[tuple[str, Any, str, str | None]]:
+    """Continue a beginning; returns the text so far, streamed, at last its tokens as HTML with their probabilities, its
+    source, and the text as a TXT file.
 
     Parameters:
         model: name of a text checkpoint, as the Models tab lists it
@@ -54,10 +60,11 @@ def write_text(
         seed: whole number from 0; the same seed gives the same text
     """
     for writing in compute(
-        generate.write, model, prompt, max_new_tokens=integral(length), temperature=temperature,
+        generate.write_with_odds, model, prompt, max_new_tokens=integral(length), temperature=temperature,
         top_k=integral(top_k), top_p=top_p, repetition_penalty=repetition_penalty, seed=integral(seed),
     ):  # fmt: skip
-        yield writing.text, _line(writing), files.text(writing)
+        tokens = tinted([writing.odds]) if writing.done else gr.skip()
+        yield writing.text, tokens, _line(writing), files.text(writing)
 
 
 @one_at_a_time
@@ -97,11 +104,11 @@ def _line(writing: generate.Writing) -> str:
     return f"{writing.source.line()} · {say('speed', tokens=writing.tokens, rate=rate)}"
 
 
-def _continue() -> None:
+def _continue(tab: gr.Tab) -> None:
     with gr.Row(elem_classes="zoo-work"):
         with gr.Column(scale=0, min_width=320, elem_classes="zoo-controls"):
             intro("write_intro")
-            model = model_picker(TEXT_GENERATION, "write_model", leave_out=generate.is_verse)
+            model = live_picker(likelihood.writers, "model", "write_model")
             prompt = gr.Textbox(
                 PROMPTS[0], label=text("prompt"), placeholder=text("prompt_placeholder"), lines=2, max_lines=6,
                 elem_id="write_prompt",
@@ -132,15 +139,17 @@ def _continue() -> None:
                 elem_classes="zoo-result zoo-prose",
             )  # fmt: skip
             source = source_line("write")
+            with gr.Accordion(text("how_sure"), open=False, elem_id="write_sure", elem_classes="zoo-advanced"):
+                tokens = gr.HTML(label=text("tokens"), elem_id="write_tokens", padding=False)
             save = files.save_button("write")
     wire(
-        write_text, [model, prompt, length, temperature, top_k, top_p, penalty, seed], [written, source, save],
+        write_text, [model, prompt, length, temperature, top_k, top_p, penalty, seed], [written, tokens, source, save],
         api_name="write_text", run=run, stop=stop, dice=(seed, dice),
         fills=[(chip, prompt, json.dumps(p)) for chip, p in zip(chips, PROMPTS, strict=True)],
     )  # fmt: skip
 
 
-def _poem() -> None:
+def _poem(tab: gr.Tab) -> None:
     with gr.Row(elem_classes="zoo-work"):
         with gr.Column(scale=0, min_width=320, elem_classes="zoo-controls"):
             intro("poem_intro")
@@ -178,14 +187,23 @@ def _poem() -> None:
 def fill(page: gr.Blocks) -> None:
     """Put the tab's content into the page that is open."""
     names = library.choices(TEXT_GENERATION)
+    ways: dict[str, Callable[[gr.Tab], None] | None] = {
+        "write": _continue if likelihood.writers() else None,
+        "chat": conversation.chat if talk.choices() else None,
+        "translating": language.translating if language.translators() else None,
+        "pronouncing": language.pronouncing if language.speakers() else None,
+        "filling": conversation.filling if masked.choices(FILL_MASK) else None,
+        "topic": conversation.topic if masked.choices(TEXT_CLASSIFICATION) else None,
+        "poem": _poem if any(generate.is_verse(name) for name in names) else None,
+        "comparing": likelihood.comparing if len(likelihood.writers()) > 1 else None,
+        "weighing": likelihood.weighing if likelihood.writers() else None,
+    }
     with gr.Tabs(elem_classes="zoo-kinds"):
-        if any(not generate.is_verse(name) for name in names):
-            with gr.Tab(text("continue"), elem_id="tab_write"):
-                _continue()
-        if any(generate.is_verse(name) for name in names):
-            with gr.Tab(text("poem"), elem_id="tab_poem"):
-                _poem()
-    if not names:
+        for name, build_way in ways.items():
+            if build_way:
+                with gr.Tab(text(_TITLES.get(name, name)), elem_id=f"tab_{name}") as tab:
+                    build_way(tab)
+    if not any(ways.values()):
         intro("no_model")
 
 

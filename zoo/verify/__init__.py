@@ -12,14 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from zoo import checkpoint, entry, registry
+from zoo.config import to_dict
 from zoo.data.load import load as load_data
 from zoo.data.source import INFOS, find
 from zoo.generate import library
 from zoo.verify.classes import classification
-from zoo.verify.images import fit_to_judge, generated_images, image_autoencoding, image_generation
+from zoo.verify.images import fit_to_judge, generated_images, image_autoencoding, image_generation, neighbours
+from zoo.verify.masked import found_replies, masked_tokens, topics
+from zoo.verify.sequences import sequences
 from zoo.verify.sounds import audio_generation
 from zoo.verify.subject import FULL, QUICK, TRAINING, Budget, Figure, Poll, Subject, judge_network
 from zoo.verify.texts import text_generation
+from zoo.verify.translations import image_translation
 
 __all__ = [
     "FULL",
@@ -34,6 +38,7 @@ __all__ = [
     "judge_network",
     "measure",
     "measure_folder",
+    "neighbours",
     "subject_of",
 ]
 
@@ -42,7 +47,12 @@ _MEASURES: dict[str, Callable[[Subject, Any, Budget, Poll], list[Figure]]] = {
     entry.AUDIO_CLASSIFICATION: classification,
     entry.IMAGE_GENERATION: image_generation,
     entry.IMAGE_AUTOENCODING: image_autoencoding,
+    entry.IMAGE_TRANSLATION: image_translation,
     entry.TEXT_GENERATION: text_generation,
+    entry.TRANSLATION: sequences,
+    entry.FILL_MASK: masked_tokens,
+    entry.TEXT_CLASSIFICATION: topics,
+    entry.RETRIEVAL: found_replies,
     entry.AUDIO_GENERATION: audio_generation,
 }
 
@@ -53,7 +63,8 @@ def measure(subject: Subject, data: Any, budget: Budget, poll: Poll = lambda: No
 
     found: list[Figure] = []
     with torch.no_grad():
-        for task in reversed(registry.entry(subject.name).tasks):  # the more special task leads
+        tasks = entry.with_heads(registry.entry(subject.name).tasks, to_dict(subject.model.config))
+        for task in reversed(tasks):  # the more special task leads
             found += _MEASURES[task](subject, data, budget, poll)
     return found
 
