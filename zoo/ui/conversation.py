@@ -11,7 +11,7 @@ import gradio as gr
 
 from zoo.entry import FILL_MASK, TEXT_CLASSIFICATION
 from zoo.generate import chat as talk
-from zoo.generate import masked
+from zoo.generate import library, masked
 from zoo.generate.library import InputError
 from zoo.ui import files
 from zoo.ui.controls import examples, intro, live_picker, run_and_stop, seed_and_dice, source_line, wire
@@ -151,7 +151,7 @@ def filling(tab: gr.Tab) -> None:
     with gr.Row(elem_classes="zoo-work"):
         with gr.Column(scale=0, min_width=320, elem_classes="zoo-controls"):
             intro("fill_intro")
-            model = live_picker(lambda: masked.choices(FILL_MASK), "model", "fill_model")
+            model = live_picker(lambda: library.choices(FILL_MASK), "model", "fill_model")
             given = gr.Textbox(
                 BLANKS[0], label=text("with_blanks"), placeholder=text("with_blanks_empty"), lines=2, max_lines=6,
                 elem_id="fill_text",
@@ -178,7 +178,7 @@ def topic(tab: gr.Tab) -> None:
     with gr.Row(elem_classes="zoo-work"):
         with gr.Column(scale=0, min_width=320, elem_classes="zoo-controls"):
             intro("topic_intro")
-            model = live_picker(lambda: masked.choices(TEXT_CLASSIFICATION), "model", "topic_model")
+            model = live_picker(lambda: library.choices(TEXT_CLASSIFICATION), "model", "topic_model")
             given = gr.Textbox(ABOUT[0], label=text("text_result"), lines=2, max_lines=6, elem_id="topic_text")
             chips = examples("topic", ABOUT)
             run, stop = run_and_stop("tell_it", "topic")

@@ -10,7 +10,7 @@ import gradio as gr
 
 from zoo.entry import FILL_MASK, TEXT_CLASSIFICATION, TEXT_GENERATION
 from zoo.generate import chat as talk
-from zoo.generate import library, masked
+from zoo.generate import library
 from zoo.generate import text as generate
 from zoo.ui import conversation, files, language, likelihood
 from zoo.ui.api_schema import Completion, bounds
@@ -192,8 +192,8 @@ def fill(page: gr.Blocks) -> None:
         "chat": conversation.chat if talk.choices() else None,
         "translating": language.translating if language.translators() else None,
         "pronouncing": language.pronouncing if language.speakers() else None,
-        "filling": conversation.filling if masked.choices(FILL_MASK) else None,
-        "topic": conversation.topic if masked.choices(TEXT_CLASSIFICATION) else None,
+        "filling": conversation.filling if library.choices(FILL_MASK) else None,
+        "topic": conversation.topic if library.choices(TEXT_CLASSIFICATION) else None,
         "poem": _poem if any(generate.is_verse(name) for name in names) else None,
         "comparing": likelihood.comparing if len(likelihood.writers()) > 1 else None,
         "weighing": likelihood.weighing if likelihood.writers() else None,
