@@ -32,7 +32,20 @@ from serving import Served, served
 
 from zoo import checkpoint, hub
 from zoo.__main__ import DONE, DRIFTED, WRONG, main
-from zoo.generate import audio, crossmodal, image, library, provenance, text
+from zoo.generate import (
+    audio,
+    chat,
+    crossmodal,
+    image,
+    latents,
+    library,
+    masked,
+    provenance,
+    styles,
+    text,
+    translate,
+    translation,
+)
 from zoo.generate.inputs import InputError
 from zoo.generate.provenance import ProvenanceError, Record, gif, look, png, read, txt, wav, webp
 from zoo.generate.replay import OPERATIONS, Replay, replay
@@ -64,6 +77,7 @@ KINDS = tuple(provenance.KINDS)
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("zoo")
     (folder / "judges.json").write_text(json.dumps(tiny_zoo.build(folder / "pretrained")))
+    tiny_zoo.more(folder / "pretrained")
     for name in ("dcgan.fashion-mnist", "vae.fashion-mnist"):  # weights of their own
         other_weights(folder / "pretrained" / name / "model.safetensors")
     return folder
@@ -157,6 +171,19 @@ def realised(given: tuple[Record, ...], digits: str) -> crossmodal.Realisation:
     return found
 
 
+def sheet(pictures: image.Pictures) -> bytes:
+    return png(pictures.sheet, pictures.source.record)
+
+
+def page_of(made: Any) -> bytes:
+    return txt(made.text, made.source.record).encode()
+
+
+def talked() -> bytes:
+    history = [("user", "你好"), ("bot", "hello")]
+    return page_of(last(chat.reply("gpt.dialogue", history, "how are you?", max_new_tokens=12, seed=4)))
+
+
 MAKERS: dict[str, Callable[[], bytes]] = {
     "a sheet of a class": lambda: drawn(label="7", count=4, seed=3),
     "a sheet of all classes": lambda: drawn(model="vae.mnist", count=5, truncation=0.7),
@@ -167,6 +194,22 @@ MAKERS: dict[str, Callable[[], bytes]] = {
     "an animation for old programs": lambda: walked("gif"),
     "a strip": lambda: walked("png"),
     "a drawing redrawn": lambda: (lambda made: png(made.sheet, made.source.record))(sketched()),
+    "a drawing coloured": lambda: sheet(translate.translate("pix2pix.outline", seven(), how="edges")),
+    "the way back": lambda: part_of(
+        made := translate.translate("cyclegan.openmoji-twitter", seven(), back=True), "picture 1", made.images[1]
+    ),
+    "a picture enlarged": lambda: sheet(translate.translate("srgan.emoji", seven())),
+    "a sum": lambda: sheet(latents.arithmetic("vae.mnist", "9", "4", "picture 7")),
+    "a sum with a drawing": lambda: sheet(latents.arithmetic("vae.mnist", "given", "4", "8", picture=seven())),
+    "a picture moved": lambda: sheet(latents.slide("vae.mnist", {"7": 1.5, "1": -0.5}, seed=3)),
+    "single dimensions": lambda: sheet(latents.traverse("vae.mnist", seed=2, dimensions=3)),
+    "styles in every class": lambda: sheet(latents.styles_by_class("vae.conditional", seed=2, styles=2)),
+    "a mixture": lambda: sheet(styles.mix("stylegan.fashion-mnist", seed=1, seed_fine=2, crossover=2)),
+    "an edit": lambda: sheet(styles.edit("stylegan.fashion-mnist", "Bag", seed=1, amounts=[2.0, -1.5])),
+    "a translation": lambda: page_of(translation.translate("seq2seq.en-zh", "I like it.", beams=2)),
+    "a pronunciation": lambda: page_of(translation.pronounce("seq2seq.g2p", "zoo", beams=2)),
+    "blanks filled": lambda: page_of(masked.fill("bert.dialogue", "i like the ___", top=3)),
+    "a reply": talked,
     "a sound": lambda: spoken("wav"),
     "a spectrogram": lambda: spoken("png"),
     "a text": written,

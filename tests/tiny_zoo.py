@@ -29,13 +29,22 @@ FIGURES = {
 LICENCES = {"mnist": "cc-by-sa-3.0", "spoken_digits": "cc-by-sa-4.0"}
 
 
-def make(folder: Path, name: str, dataset: str, labels: tuple[str, ...] = (), tokenizer: Any = None) -> Path:
-    """Write an untrained checkpoint `folder/name` with the tiny config of its model."""
+def make(
+    folder: Path,
+    name: str,
+    dataset: str,
+    labels: tuple[str, ...] = (),
+    tokenizer: Any = None,
+    fields: dict[str, Any] | None = None,
+) -> Path:
+    """Write an untrained checkpoint `folder/name` with the tiny config of its model, but for these `fields`."""
     model_name, preset = name.split(".", 1)
     entry = registry.entry(model_name)
-    config = entry.tiny
+    config = replace(entry.tiny, **(fields or {}))
     if tokenizer is not None:
-        config = replace(config, vocab_size=tokenizer.get_vocab_size(), context_length=96)
+        config = replace(config, vocab_size=tokenizer.get_vocab_size())
+        if hasattr(config, "context_length"):
+            config = replace(config, context_length=96)
     torch.manual_seed(0)
     model = entry.model(config)
     for parameter in model.parameters():
@@ -54,6 +63,36 @@ def make(folder: Path, name: str, dataset: str, labels: tuple[str, ...] = (), to
     write_json(target / "metrics.json", {"figures": [FIGURES[name]] if name in FIGURES else []})
     (target / "README.md").write_text(f"# {name}\n\nA card.\n", encoding="utf-8")
     return target
+
+
+def more(folder: Path) -> None:
+    """Write one checkpoint of each kind that `build` leaves out, beside those that it writes."""
+    import tiny_dialogues
+
+    from zoo.data.load import load
+    from zoo.data.sequences import PRONOUNCING, TRANSLATING
+
+    make(folder, "stylegan.fashion-mnist", "fashion_mnist", CLOTHES)
+    for name, fields in (
+        ("pix2pix.outline", {"source": "outline", "target": "google"}),
+        ("pix2pix.inpaint", {"source": "damaged", "target": "all"}),
+        ("cyclegan.openmoji-twitter", {"source": "openmoji", "target": "twitter"}),
+        ("srgan.emoji", {}),
+        ("vae.conditional", {"num_classes": 10}),
+    ):
+        make(folder, name, "mnist" if name.startswith("vae") else "emoji", fields=fields)
+    make(folder, "rnn.shakespeare-gru", "tiny_shakespeare", tokenizer=train_characters([PROSE]))
+    for name, dataset, labels in (
+        ("seq2seq.en-zh", "tatoeba_en_zh", TRANSLATING),
+        ("seq2seq.g2p", "cmudict", (PRONOUNCING,)),
+    ):
+        config = replace(registry.entry("seq2seq").tiny, context_length=64)
+        pairs: Any = load(dataset, "train", config, sample=True)
+        make(folder, name, dataset, labels, pairs.tokenizer)
+    made = tiny_dialogues.make(folder / "dialogues")
+    for one in made.iterdir():
+        one.rename(folder / one.name)
+    made.rmdir()
 
 
 def write_timeline(checkpoint_folder: Path, suffix: str, steps: tuple[int, ...] = (0, 10, 40, 90)) -> Path:

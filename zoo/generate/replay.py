@@ -21,7 +21,19 @@ import numpy as np
 from zoo import __version__, hub
 from zoo.checkpoint import sha256_of
 from zoo.config import suggestion
-from zoo.generate import audio, crossmodal, image, latents, library, styles, text, translate, translation
+from zoo.generate import (
+    audio,
+    chat,
+    crossmodal,
+    image,
+    latents,
+    library,
+    masked,
+    styles,
+    text,
+    translate,
+    translation,
+)
 from zoo.generate.inputs import quoted
 from zoo.generate.provenance import KINDS, Marked, ProvenanceError, Record, installed, picture_of, png, txt, wav
 
@@ -78,6 +90,12 @@ OPERATIONS = {
     ),
     "text.translate": Operation(translation.translate, ("text", "direction", "beams"), {"txt": ""}, seeded=False),
     "text.pronounce": Operation(translation.pronounce, ("text", "beams"), {"txt": ""}, seeded=False),
+    "text.fill": Operation(masked.fill, ("text", "top"), {"txt": ""}, seeded=False),
+    "text.reply": Operation(
+        chat.reply,
+        ("history", "message", "max_new_tokens", "temperature", "top_k", "top_p", "repetition_penalty"),
+        {"txt": ""},
+    ),
     "text.compose": Operation(
         text.compose, ("form", "title", "author", "acrostic", "temperature", "top_k", "top_p"), {"txt": ""}
     ),
