@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from train.algorithms.adversarial import Adversarial
 from train.algorithms.wasserstein import Wasserstein, WassersteinUpdate, clip_weights, slopes_at
+from train.guard import NonFinite
 from zoo import losses
 from zoo.models.image import mlp_gan, wgan_gp
 from zoo.noise import Noise
@@ -322,3 +323,19 @@ def test_wgan_gp_finds_all_eight_modes_of_a_ring(modes: ModuleType) -> None:
     found = modes.ring_run("wgan-gp", 300, 0)
     assert found.modes == 8
     assert found.reverse_kl < 0.2, "a single mode would have log 8 = 2.08"
+
+
+# What is skipped
+
+
+@pytest.mark.parametrize("rule", [Adversarial(), Wasserstein(critic_steps=1)], ids=lambda rule: type(rule).__name__)
+def test_a_step_of_the_generator_that_is_not_finite_leaves_its_adversary_learning(rule: Any) -> None:
+    torch.manual_seed(0)
+    model = wgan_gp.WGANGP(TINY)
+    update = update_of(rule, model)
+    spoil = model.generator.project.weight.register_hook(lambda gradient: gradient * float("nan"))
+    with pytest.raises(NonFinite):
+        update(batch_of(4), Noise(1))
+    spoil.remove()
+    found = update(batch_of(4), Noise(2))
+    assert float(found["discriminator_gradient_norm"]) > 0 and float(found["gradient_norm"]) > 0

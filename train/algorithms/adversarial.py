@@ -76,9 +76,9 @@ class AdversarialUpdate:
             adversary = self.accelerator.unwrap_model(self.discriminator).requires_grad_(False)
             objective = minimax_loss if self.settings.generator_loss == "minimax" else non_saturating_loss
             g_loss = objective(adversary(self._seen(fake, noise), labels))
+            adversary.requires_grad_(True)
             self.accelerator.backward(g_loss)
             g_found = apply(self.accelerator, self.generator, self.g_optimizer, self.clip_norm)
-            adversary.requires_grad_(True)
         return {
             "loss": g_loss.detach(),
             "discriminator_loss": d_loss.detach(),

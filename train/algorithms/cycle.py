@@ -116,7 +116,9 @@ class CycleUpdate:
             fake = self.discriminators(
                 self._exchanged(self.sources, made_sources, noise), self._exchanged(self.targets, made_targets, noise)
             )
-            d_loss = sum(least_squares_discriminator_loss(*pair) for pair in zip(real, fake, strict=True))
+            d_loss = torch.stack(
+                [least_squares_discriminator_loss(*pair) for pair in zip(real, fake, strict=True)]
+            ).sum()
             self.accelerator.backward(d_loss)
             d_found = apply(self.accelerator, self.discriminators, self.d_optimizer, self.clip_norm)
         return {

@@ -67,11 +67,11 @@ class PairedAdversarialUpdate:
             # Frozen, and without the data-parallel wrapper: this phase must leave no gradients on it to average.
             adversary = self.accelerator.unwrap_model(self.discriminator).requires_grad_(False)
             adversarial = non_saturating_loss(adversary(source, made))
+            adversary.requires_grad_(True)
             distance = F.l1_loss(made.float(), target)
             g_loss = adversarial + self.settings.distance_weight * distance  # equation 4
             self.accelerator.backward(g_loss)
             g_found = apply(self.accelerator, self.translator, self.g_optimizer, self.clip_norm)
-            adversary.requires_grad_(True)
         return {
             "loss": g_loss.detach(),
             "adversarial_loss": adversarial.detach(),

@@ -91,6 +91,8 @@ class Styled(nn.Module):
 class MeanLength(nn.Module):
     """The running mean of path lengths, as a module so that a run's state holds it."""
 
+    value: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("value", torch.zeros(()))
@@ -167,6 +169,7 @@ class StyleAdversarialUpdate:
         # Frozen, and without the data-parallel wrapper: this phase must leave no gradients on it to average.
         adversary = self.accelerator.unwrap_model(self.discriminator).requires_grad_(False)
         loss = non_saturating_loss(adversary(augment(fake, settings.augment, noise), labels))
+        adversary.requires_grad_(True)
         self.accelerator.backward(loss)
         penalty = loss.new_zeros(())
         if self._due(settings.path_penalty, settings.path_every, noise):
@@ -179,7 +182,6 @@ class StyleAdversarialUpdate:
             penalty = (lengths - mean).square().mean()
             self.accelerator.backward(settings.path_penalty * settings.path_every * penalty)
         norms = apply(self.accelerator, self.generator, self.g_optimizer, self.clip_norm)
-        adversary.requires_grad_(True)
         return {
             "loss": loss.detach(),
             "path_penalty": (penalty * settings.path_every).detach(),

@@ -100,9 +100,9 @@ class WassersteinUpdate:
         # Frozen, and without the data-parallel wrapper: this phase must leave no gradients on it to average.
         critic = self.accelerator.unwrap_model(self.critic).requires_grad_(False)
         g_loss = -critic(own, labels[-1]).mean()
+        critic.requires_grad_(True)
         self.accelerator.backward(g_loss)
         found |= apply(self.accelerator, self.generator, self.g_optimizer, self.clip_norm)
-        critic.requires_grad_(True)
         return {"loss": g_loss.detach(), **found}
 
     def _standing_still(self, latents: tuple[Tensor, ...], labels: tuple[Tensor | None, ...]) -> list[Tensor]:
