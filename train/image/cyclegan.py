@@ -12,13 +12,13 @@ _OPENMOJI_TWITTER = Recipe(
     dataset="emoji",
     metric="SSIM",
     better="higher",
-    steps=12_000,
+    steps=11_000,
     batch_size=4,
     schedule="linear",
     warmup=1,
     clip_norm=0.0,
     precision="auto",
-    evaluate_every=1000,
+    evaluate_every=2200,
     save_every=500,
 )
 PRESETS = {"openmoji-twitter": _OPENMOJI_TWITTER, "tiny": tiny(_OPENMOJI_TWITTER, ENTRY.tiny)}

@@ -1,5 +1,7 @@
 """Recipes of the diffusion model."""
 
+from dataclasses import replace
+
 from train.algorithms.single_loss import SingleLoss
 from train.recipe import Recipe, tiny
 from zoo.models.image.diffusion import ENTRY, DiffusionConfig
@@ -9,14 +11,23 @@ _MNIST = Recipe(
     algorithm=SingleLoss(learning_rate=2e-3, weight_decay=0.0),
     dataset="mnist",
     metric="denoising loss",
-    steps=8000,
+    steps=6000,
     batch_size=64,
     precision="auto",
-    evaluate_every=2000,  # it draws 200 pictures for the log
+    evaluate_every=1500,  # an evaluation draws 200 pictures, each in many steps
     snapshots=8,
     save_every=500,
 )
 PRESETS = {
     "mnist": _MNIST,
+    "emoji": replace(
+        _MNIST,
+        config=DiffusionConfig(
+            channels=3, image_size=32, num_classes=9, widths=(24, 48, 96, 96), attention=2, guidance=2.0
+        ),
+        dataset="emoji",
+        steps=4800,
+        evaluate_every=1200,
+    ),
     "tiny": tiny(_MNIST, ENTRY.tiny),
 }

@@ -64,9 +64,9 @@ PRESETS = {
         config=replace(_DIALOGUE.config, masked=False, replies=True),
         algorithm=replace(_DIALOGUE.algorithm, learning_rate=5e-4),
         metric="recall@1",
-        steps=2500,
+        steps=1600,
         batch_size=192,
-        evaluate_every=250,
+        evaluate_every=200,
     ),
     "tiny": tiny(_DIALOGUE, ENTRY.tiny),
 }

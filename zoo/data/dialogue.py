@@ -299,8 +299,8 @@ class Chats(Windows):
         self.dialogues = list(polite(dialogues(table)))
         turns = [turn for dialogue in self.dialogues for turn in dialogue.turns]
         tokenizer = tokenizer or train_chat(turns)
-        marks = [tokenizer.token_to_id(mark) for mark in (USER, BOT, END)]
-        if None in marks:
+        marks = [found for mark in (USER, BOT, END) if (found := tokenizer.token_to_id(mark)) is not None]
+        if len(marks) < 3:
             raise ValueError("the tokenizer has no marks of turns; it was not made from dialogues")
         encoded = iter(tokenizer.encode_batch(turns))
         ids: list[int] = [marks[2]]

@@ -66,7 +66,7 @@ class Graphs:
     def __init__(self, folder: Path, sha256: str) -> None:
         self.folder = folder
         self.config = SimpleNamespace(**_object(read_json(folder / "config.json"), "config", folder / "config.json"))
-        self.parts = read_parts(folder, sha256)
+        self.parts: Mapping[str, Any] = read_parts(folder, sha256)
         self._sessions: dict[str, InferenceSession] = {}
         self._opening = threading.Lock()
         self._weights: dict[str, np.ndarray] | None = None

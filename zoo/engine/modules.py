@@ -24,7 +24,7 @@ class Modules:
 
     def __init__(self, model: Any) -> None:
         self.model, self.config = model, model.config
-        self.parts = {part.name: part for part in model.parts()}
+        self.parts: Mapping[str, Any] = {part.name: part for part in model.parts()}
         self.device = next(model.parameters()).device
         large = sum(p.numel() for p in model.parameters()) > THREADED_PARAMETERS
         self.threads = min(2, os.cpu_count() or 1) if large else 1

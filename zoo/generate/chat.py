@@ -31,6 +31,8 @@ from zoo.generate.sampling import choose, penalise
 from zoo.generate.text import MAX_PENALTY, MAX_TEMPERATURE, MAX_TOP_K, PAUSE, is_chat, tokenizer_of
 from zoo.noise import Noise
 
+__all__ = ["Reply", "answer", "choices", "converse", "is_chat", "remembered", "reply", "retrieves", "sample_chats"]
+
 MAX_MESSAGE, MAX_TURNS = 1000, 200
 """Characters of a message, and turns of a history."""
 MAX_NEW_TOKENS = 100

@@ -42,7 +42,7 @@ class Replies:
     def nearest(self, vector: np.ndarray, language: str, top: int, said: frozenset[str]) -> list[tuple[str, float]]:
         """The `top` replies in `language` nearest to a message's vector (d,), with their cosines; none of `said`."""
         scores = np.where(self.languages == LANGUAGES.index(language), self.vectors @ vector, -np.inf)
-        found = []
+        found: list[tuple[str, float]] = []
         for i in np.argsort(-scores, kind="stable"):
             if len(found) == top or scores[i] == -np.inf:
                 break
@@ -104,7 +104,7 @@ def save(replies: Replies, folder: Path) -> None:
     from safetensors.numpy import save_file
 
     encoded = [text.encode() for text in replies.texts]
-    tensors = {
+    tensors: dict[str, np.ndarray] = {
         "vectors": replies.vectors.astype(np.float16),
         "text": np.frombuffer(b"".join(encoded), np.uint8),
         "ends": np.cumsum([len(one) for one in encoded], dtype=np.int32),

@@ -45,7 +45,7 @@ def compare_texts(
             seed=integral(seed),
         ):  # fmt: skip
             shown[place : place + 2] = [writing.text, writing.source.line()]
-            yield tuple(shown)  # type: ignore[misc]
+            yield tuple(shown)
 
 
 @one_at_a_time

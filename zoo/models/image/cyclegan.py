@@ -93,7 +93,6 @@ class Generator(nn.Module):
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
                 nn.init.normal_(layer.weight, 0.0, 0.02)
-        nn.init.zeros_(self.last.bias)
 
     def forward(self, images: Tensor) -> Tensor:
         """images (n, c, h, w) in [-1, 1] -> the same shape and range."""
@@ -118,7 +117,6 @@ class Discriminator(nn.Module):
         for layer in self.layers:
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, 0.2)
-                nn.init.zeros_(layer.bias)
 
     def forward(self, images: Tensor) -> Tensor:
         """images (n, c, h, w) in [-1, 1] -> scores (n, 1, h / 4 - 2, w / 4 - 2), 1 for real and 0 for generated."""

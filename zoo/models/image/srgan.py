@@ -65,10 +65,9 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, padding=1), nn.PReLU(), nn.Conv2d(channels, channels, 3, padding=1)
-        )
-        nn.init.zeros_(self.layers[2].weight)
+        second = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.zeros_(second.weight)
+        self.layers = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1), nn.PReLU(), second)
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, channels, h, w) -> the same shape."""
@@ -92,9 +91,10 @@ class SRGAN(nn.Module):
         for _ in range(config.scale.bit_length() - 1):
             doublings += [nn.Conv2d(width, 2 * width, 3, padding=1), nn.PixelShuffle(2), nn.PReLU()]
             width //= 2
-        self.enlarge = nn.Sequential(*doublings, nn.Conv2d(width, config.channels, 3, padding=1))
-        nn.init.zeros_(self.enlarge[-1].weight)
-        nn.init.zeros_(self.enlarge[-1].bias)
+        last = nn.Conv2d(width, config.channels, 3, padding=1)
+        for parameter in last.parameters():
+            nn.init.zeros_(parameter)
+        self.enlarge = nn.Sequential(*doublings, last)
 
     def forward(self, images: Tensor) -> Tensor:
         """images (n, c, h, w) in [-1, 1] -> (n, c, scale * h, scale * w) in [-1, 1].
