@@ -60,8 +60,8 @@ _LIMITS = {
         "It follows no instructions and knows no language but that of its source.",
     ),
     entry.TRANSLATION: (
-        "It knows short sentences or words such as those of its data; long, rare and technical ones come out wrong, and "
-        "nothing in its output says so.",
+        "It knows short sentences or words such as those of its data; long, rare and technical ones come out wrong, "
+        "and nothing in its output says so.",
     ),
     entry.FILL_MASK: (
         "It guesses what usually stands in such a place in its data, not what is true. A masked language model does "

@@ -118,7 +118,7 @@ def _config(config: GPTConfig, ids: dict[str, int | None]) -> dict[str, Any]:
 
 
 def _generation(config: GPTConfig, characters: Tokenizer, ids: dict[str, int | None]) -> dict[str, Any]:
-    """How `generate` draws unless told otherwise: as this zoo does, to the end of the context or of a turn in a chat."""
+    """How `generate` draws unless told otherwise: as this zoo does, to the end of the context or of a chat's turn."""
     from zoo.data.dialogue import BOT, USER
 
     turns = [found for mark in (USER, BOT) if (found := characters.token_to_id(mark)) is not None]
