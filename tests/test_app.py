@@ -30,7 +30,7 @@ WAVENET, SPEAKER = "wavenet.spoken-digits", "jackson"
 ENDPOINTS = {
     "write_text", "compose_poem", "draw_images", "interpolate_images", "latent_map", "redraw_drawing", "speak_digits",
     "from_text", "from_drawing", "from_speech", "timeline", "diagnose", "diagnose_upload", "list_models", "show_card",
-    "add_model", "replay_file", "add_codes", "slide_code", "traverse_dimensions",
+    "add_model", "replay_file", "add_codes", "slide_code", "traverse_dimensions", "weigh_text",
 }  # fmt: skip
 
 
@@ -145,7 +145,8 @@ def test_exactly_the_named_endpoints_are_public_and_each_parameter_is_documented
 
 def test_text_is_streamed_and_the_same_seed_gives_the_same_text(client: Any) -> None:
     job = client.submit(TEXT, "ROMEO:", 120, 0.8, 0, 0.95, 1.0, 7, api_name="/write_text")
-    text, line, file = job.result(60)
+    text, tokens, line, file = job.result(60)
+    assert tokens.count("zoo-token") == 120 and "<script" not in tokens
     assert len(job.outputs()) > 1
     assert text.startswith("ROMEO:") and len(text) > 60
     assert TEXT in line and "seed 7" in line and "tokens/s" in line
@@ -348,6 +349,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "add_codes": {"model": VAE, "a": "9", "b": "4", "c": "8", "drawing": None},
     "slide_code": {"model": VAE, "seed": 0, "first": "9", "amount": 1.0, "second": "1", "other_amount": 0.0},
     "traverse_dimensions": {"model": VAE, "seed": 0, "dimensions": 2},
+    "weigh_text": {"given": "To be"},
     "speak_digits": {"model": WAVENET, "digits": "7", "speaker": SPEAKER, "temperature": 0.9, "seed": 0},
     "from_text": {"number": "7", "speaker": SPEAKER, "seed": 0},
     "from_drawing": {"picture": None, "speaker": SPEAKER, "seed": 0},
@@ -384,6 +386,7 @@ BAD = [
     *(("slide_code", name, v) for name in ("amount", "other_amount") for v in (-4, 3.1, "x", None)),
     *(("slide_code", "first", v) for v in ("ten", "", None, LONG)),
     *(("traverse_dimensions", "dimensions", v) for v in (0, 13, 1.5, "x", None)),
+    *(("weigh_text", "given", v) for v in ("", LONG, None)),
     *(("speak_digits", "digits", v) for v in ("", "seven", "-1", "1" * 500, None, LONG)),
     *(("from_text", "number", v) for v in ("", "banana", "-3", "1e9", "9" * 100, None, LONG, ODD, "<img src=x>")),
     *((n, f, v) for n, f in (("redraw_drawing", "picture"), ("from_drawing", "picture"), ("from_speech", "recording"))

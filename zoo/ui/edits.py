@@ -186,17 +186,10 @@ def slide(tab: gr.Tab) -> None:
             model = live_picker(lambda: coders(with_classes=False), "model", "slide_model")
             seed, dice = seed_and_dice("slide", 3)
             names = _labels(model.value)
-            amounts: list[gr.components.Component] = []
-            for number, start in (("first", 0), ("second", 1)):
-                label = gr.Dropdown(
-                    names, value=names[start], label=text("towards"), elem_id=f"slide_{number}", filterable=False
-                )
-                ends = (-latents.MAX_AMOUNT, latents.MAX_AMOUNT)
-                amount = gr.Slider(
-                    *ends, 1.5 if start == 0 else 0, step=0.1, label=text("amount"), elem_id=f"slide_{number}_amount"
-                )
-                amounts += [label, amount]
+            amounts = _towards("first", names, 0)
             run, stop = run_and_stop("move", "slide")
+            with gr.Accordion(text("advanced"), open=False, elem_classes="zoo-advanced"):
+                amounts += _towards("second", names, 1)
         with gr.Column(elem_classes="zoo-results"):
             outputs = _result("slide")
     model.change(
@@ -206,6 +199,16 @@ def slide(tab: gr.Tab) -> None:
     wire(
         slide_code, [model, seed, *amounts], outputs, api_name="slide_code", run=run, stop=stop, dice=(seed, dice)
     )  # fmt: skip
+
+
+def _towards(which: str, names: list[str], start: int) -> list[gr.components.Component]:
+    """A class, and how far towards it."""
+    label = gr.Dropdown(names, value=names[start], label=text("towards"), elem_id=f"slide_{which}", filterable=False)
+    amount = gr.Slider(
+        -latents.MAX_AMOUNT, latents.MAX_AMOUNT, 0 if start else 1.5, step=0.1, label=text("amount"),
+        elem_id=f"slide_{which}_amount",
+    )  # fmt: skip
+    return [label, amount]
 
 
 def traverse(tab: gr.Tab) -> None:
@@ -280,16 +283,10 @@ def directions(page: gr.Blocks, tab: gr.Tab) -> None:
             model = live_picker(stylists, "model", "directions_model")
             label = class_picker(stylists(), "directions_label")
             seed, dice = seed_and_dice("directions", 2)
-            amounts = [
-                gr.Slider(
-                    -styles.MAX_AMOUNT, styles.MAX_AMOUNT, 3 if i == 0 else 0, step=0.1,
-                    label=f"{english('direction_number')} {i + 1} · {chinese('direction_number')}{i + 1}",
-                    elem_id=f"directions_{i + 1}",
-                )
-                for i in range(6)
-            ]  # fmt: skip
+            amounts = [_along(number) for number in (1, 2)]
             run, stop = run_and_stop("move", "directions")
             with gr.Accordion(text("advanced"), open=False, elem_classes="zoo-advanced"):
+                amounts += [_along(number) for number in (3, 4, 5, 6)]
                 truncation = _truncation("directions")
         with gr.Column(elem_classes="zoo-results"):
             outputs = _result("directions")
@@ -297,6 +294,14 @@ def directions(page: gr.Blocks, tab: gr.Tab) -> None:
     wire(
         edit_style, [model, label, seed, *amounts, truncation], outputs, api_name="edit_style", run=run, stop=stop,
         dice=(seed, dice),
+    )  # fmt: skip
+
+
+def _along(number: int) -> gr.Slider:
+    return gr.Slider(
+        -styles.MAX_AMOUNT, styles.MAX_AMOUNT, 3 if number == 1 else 0, step=0.1,
+        label=f"{english('direction_number')} {number} · {chinese('direction_number')}{number}",
+        elem_id=f"directions_{number}",
     )  # fmt: skip
 
 

@@ -90,9 +90,10 @@ def comparing(tab: gr.Tab) -> None:
                 elem_id="compare_prompt",
             )  # fmt: skip
             length = gr.Slider(1, 1000, 120, step=1, label=text("length"), elem_id="compare_length")
-            temperature = gr.Slider(0, 2, 0.7, step=0.05, label=text("temperature"), elem_id="compare_temperature")
             seed, dice = seed_and_dice("compare")
             run, stop = run_and_stop("write", "compare")
+            with gr.Accordion(text("advanced"), open=False, elem_classes="zoo-advanced"):
+                temperature = gr.Slider(0, 2, 0.7, step=0.05, label=text("temperature"), elem_id="compare_temperature")
         with gr.Column(elem_classes="zoo-results"):
             outputs: list[gr.components.Component] = []
             with gr.Row(elem_classes="zoo-pair"):
