@@ -220,7 +220,7 @@ _BERT = _ALL + "--num-classes 0 --no-replies --embedding-dim 32 --context-length
 _BERT += "--steps 600 --warmup 50 --learning-rate 3e-3 --evaluate-every 100 "
 _SEQ2SEQ = _ALL + "--embedding-dim 32 --hidden-dim 64 --batch-size 32 --ema-decay 0.98 --steps 600 --warmup 50 "
 _SEQ2SEQ += "--learning-rate 4e-3 --evaluate-every 150 "
-_DIFFUSION = _ALL + "--batch-size 32 --ema-decay 0.98 --steps 300 --learning-rate 4e-3 --evaluate-every 150 "
+_DIFFUSION = _ALL + "--batch-size 16 --ema-decay 0.98 --steps 300 --learning-rate 4e-3 --evaluate-every 150 "
 _HEALTHY = {
     "dcgan": _GAN + "--steps 1000 ",
     "mlp_gan": _MLP_GAN,

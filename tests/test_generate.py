@@ -444,13 +444,13 @@ def test_a_sheet_is_large_and_crisp(count: int) -> None:
 
 
 def test_truncation_scales_the_noise(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen, real = [], image.generate
+    seen, real = [], image.generated
 
-    def noted(model: Any, latents: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+    def noted(network: Any, latents: np.ndarray, *others: Any, **options: Any) -> Any:
         seen.append(latents)
-        return real(model, latents, labels)
+        return real(network, latents, *others, **options)
 
-    monkeypatch.setattr(image, "generate", noted)
+    monkeypatch.setattr(image, "generated", noted)
     for truncation in (1.0, 0.5):
         image.draw(count=4, truncation=truncation)
     assert np.allclose(seen[1], seen[0] * 0.5) and seen[0].dtype == seen[1].dtype == np.float32

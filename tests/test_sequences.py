@@ -376,7 +376,20 @@ def test_a_translation_says_what_was_read_and_how_likely_each_token_is() -> None
 @pytest.mark.usefixtures("zoo")
 def test_a_sentence_longer_than_the_model_has_learnt_is_marked() -> None:
     found = translate("seq2seq.en-zh", "I go to the house and " * 6 + "I go.", beams=1)
-    assert [one.long for one in found.sentences] == [True]
+    assert [(one.long, one.strange) for one in found.sentences] == [(True, False)]
+
+
+@pytest.mark.usefixtures("zoo")
+def test_a_sentence_whose_words_the_model_has_not_met_is_marked() -> None:
+    for text in (
+        "Wo ist der Bahnhof?",
+        "Vorrei un bicchiere d'acqua.",
+        "asdf qwer zxcv",
+        "Photosynthesis absorbs light.",
+    ):
+        assert [one.strange for one in translate("seq2seq.en-zh", text, beams=1).sentences] == [True]
+    for text in ("I want to go there.", "我想去那里。"):
+        assert [one.strange for one in translate("seq2seq.en-zh", text, beams=1).sentences] == [False]
 
 
 @pytest.mark.parametrize(
@@ -389,6 +402,7 @@ def test_a_sentence_longer_than_the_model_has_learnt_is_marked() -> None:
         ("Hello.", {"direction": "zh-en"}, "has no Chinese character.*choose en-zh"),
         ("Hello.", {"direction": "en-de"}, "the direction 'en-de' does not exist; perhaps you meant 'en-zh'"),
         ("Привет.", {}, "has never read П"),
+        ("你爱读書吗？", {}, "has never read 書 .it reads simplified characters."),
         ("a" * 1001, {}, "1,001 characters; at most 1,000"),
         ("Go. " * 21, {}, "21 sentences; at most 20"),
         ("xyzzy " * 100, {}, "reads at most 96: make it shorter"),

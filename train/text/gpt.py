@@ -65,7 +65,7 @@ PRESETS = {
         algorithm=SingleLoss(learning_rate=2e-3, weight_decay=0.1),
         dataset="python_stdlib",
         metric="loss",
-        steps=4000,
+        steps=3300,
         batch_size=8,
         precision="auto",
         ema_decay=0.995,

@@ -20,13 +20,13 @@ _LSTM = Recipe(
     algorithm=SingleLoss(learning_rate=4e-3, weight_decay=0.01),
     dataset="tiny_shakespeare",
     metric="loss",
-    steps=1500,
+    steps=1350,
     batch_size=32,
     precision="auto",
     ema_decay=0.99,
     warmup=100,
-    evaluate_every=100,
-    save_every=100,
+    evaluate_every=150,
+    save_every=150,
 )
 PRESETS = {
     "shakespeare-lstm": _LSTM,

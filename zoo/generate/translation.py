@@ -32,6 +32,9 @@ MAX_SENTENCES, MAX_WORDS = 20, 40
 MAX_BEAMS = 8
 LONG = 30
 """Tokens of a sentence above which it is longer than 999 of 1,000 that the translator has read."""
+STRANGE = 2.3
+"""Pieces an English word, over a sentence, above which it falls apart as 1 of 200 sentences of the data does and those
+of other languages do: the translator has met few of its words."""
 OTHERS = 5
 """Likeliest tokens of each place that are told."""
 ROWS = 32
@@ -66,7 +69,8 @@ class Token:
 class Sentence:
     """One sentence: what the model read, what it wrote, token by token, and what it would have written otherwise.
 
-    `long` sentences are longer than nearly all that it learnt from: what comes out is its best effort.
+    A `long` sentence is longer than nearly all that it learnt from, and of a `strange` one it has met few of the words,
+    or they are of another language: what comes out is its best effort, and not to be relied on.
     """
 
     read: str
@@ -74,6 +78,7 @@ class Sentence:
     tokens: tuple[Token, ...]
     others: tuple[str, ...]
     long: bool
+    strange: bool
 
 
 @dataclass(frozen=True)
@@ -187,7 +192,15 @@ def _sentence(
     network: Network, tokenizer: Tokenizer, read: str, source: Sequence[int], best: Sequence[Hypothesis]
 ) -> Sentence:
     texts = tuple(dict.fromkeys(_text(tokenizer, one.ids) for one in best))  # the same may be written in two ways
-    return Sentence(read, texts[0], _tokens(network, tokenizer, source, best[0].ids), texts[1:], len(source) > LONG)
+    tokens = _tokens(network, tokenizer, source, best[0].ids)
+    return Sentence(read, texts[0], tokens, texts[1:], len(source) > LONG, _strange(tokenizer, read))
+
+
+def _strange(tokenizer: Tokenizer, sentence: str) -> bool:
+    """Whether the Latin words of a sentence are mostly such as the tokenizer has no token for."""
+    latin = [word.lower() for word in re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", sentence) if word[0] < "\u0250"]
+    pieces = sum(len(tokenizer.encode(f" {word}", add_special_tokens=False).ids) for word in latin)
+    return pieces > STRANGE * len(latin)
 
 
 def written(
@@ -262,7 +275,8 @@ def _readable(tokenizer: Tokenizer, sentence: str, model: str) -> str:
     unknown = list(dict.fromkeys(c for c in sentence if not known(c)))
     if unknown:
         shown = " ".join(unknown[:8]) + (" …" if len(unknown) > 8 else "")
-        raise InputError(f"{model} has never read {shown}, and would guess; say it in other words")
+        simplified = " (it reads simplified characters)" if any(map(is_han, unknown)) else ""
+        raise InputError(f"{model} has never read {shown}{simplified}, and would guess; say it in other words")
     return sentence
 
 

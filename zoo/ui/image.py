@@ -41,12 +41,13 @@ def draw_images(model: str, label: str, side: int, seed: int, truncation: float)
         label: a class of that model, or "all" for its classes in turn
         side: pictures a side of the sheet, 1 to 10
         seed: whole number from 0; the same seed gives the same pictures
-        truncation: scale of the noise, 0.1 to 2; below 1 is more typical and less varied
+        truncation: scale of the noise, 0.1 to 2; below 1 is more typical; models that draw in many steps ignore it
     """
     side = integral(side)
     if type(side) is not int or not 1 <= side <= 10:
         raise InputError(say("not_side", given=side))
     chosen = None if label == ALL else label
+    truncation = truncation if generate.walks(model) else 1.0
     for pictures in compute(generate.draw, model, chosen, count=side**2, seed=integral(seed), truncation=truncation):
         yield files.picture(pictures.sheet, pictures.source.record), pictures.source.line()
 
