@@ -162,6 +162,14 @@ def test_every_tab_works(app: Served, playwright: Any, tmp_path: Path, language:
         page.locator("#redraw_run").click()
         made(page, "redraw")
         shown(page, "redraw_result")
+        for way in ("slide", "arithmetic"):
+            open_tab(page, way)
+            page.locator(f"#{way}_run").click()
+            made(page, way)
+            shown(page, f"{way}_result")
+        open_tab(page, "group_create")
+        page.locator("#draw_result img").first.click()
+        expect(page.locator("#draw_kept img").first).to_be_visible(timeout=WAIT)
 
         open_tab(page, "audio")
         page.locator("#speak_run").click()
@@ -397,8 +405,8 @@ def test_nothing_is_wider_than_the_screen_and_all_stands_in_the_middle(
             page.set_viewport_size({"width": width, "height": 844})
             page.wait_for_timeout(300)
             for tab in (
-                "text", "poem", "image", "morph", "redraw", "audio", "crossmodal", "sketch", "training", "doctor",
-                "own", "models", "replay",
+                "text", "weighing", "poem", "image", "group_walk", "morph", "traverse", "group_edit", "redraw",
+                "arithmetic", "slide", "audio", "crossmodal", "sketch", "training", "doctor", "own", "models", "replay",
             ):  # fmt: skip
                 page.locator(f'[role=tab][id^="tab_{tab}"]:visible').first.evaluate("tab => tab.click()")
                 page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 30)))")

@@ -21,7 +21,7 @@ MAX_KEPT = 24
 def shelf(sheet: gr.Image, prefix: str) -> gr.Gallery:
     """The pictures that were kept of `sheet`."""
     gallery = gr.Gallery(
-        label=text("kept"), columns=8, height="auto", object_fit="contain", buttons=["download"], format="png",
+        label=text("kept_pictures"), columns=8, height="auto", object_fit="contain", buttons=["download"], format="png",
         interactive=False, elem_id=f"{prefix}_kept", elem_classes="zoo-gallery zoo-kept",
     )  # fmt: skip
     sheet.select(

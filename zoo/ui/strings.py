@@ -66,7 +66,6 @@ _STRINGS: dict[str, tuple[str, str]] = {
     "acrostic_placeholder": ("first characters of the lines, for example 春夏秋冬", "各句首字，例如 春夏秋冬"),
     # image
     "draw": ("Draw", "画"),
-    "image_generate": ("Generate", "生成"),
     "group_create": ("Create", "创作"),
     "group_edit": ("Edit", "编辑"),
     "group_restyle": ("Change style", "换风格"),
@@ -181,7 +180,7 @@ _STRINGS: dict[str, tuple[str, str]] = {
     "best_effort": ("longer than what it has learnt from: a best effort", "比它学过的句子长，仅供参考"),
     "translating": ("Translate", "翻译"),
     "pronouncing": ("Pronounce", "读音"),
-    "kept": ("Kept: click a picture of the sheet", "收藏：点击图中的一格"),
+    "kept_pictures": ("Kept: click a picture of the sheet", "收藏：点击图中的一格"),
     "chat": ("Chat", "聊天"),
     "filling": ("Fill the blank", "完形填空"),
     "topic": ("Topic", "话题"),

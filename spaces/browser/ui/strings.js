@@ -59,14 +59,14 @@ export const STRINGS = {
   speed: ["{tokens} tokens · {rate} tokens/s", "{tokens} 个词元 · 每秒 {rate} 个"],
   // image
   draw: ["Draw", "画"],
-  image_draw: ["Generate", "生成"],
+  image_draw: ["Draw", "画图"],
   image_morph: ["Morph", "渐变"],
   image_map: ["Map", "隐空间"],
   image_redraw: ["Redraw", "重画"],
   draw_intro: ["New pictures, drawn from noise.", "从噪声里画出的新图。"],
   morph_intro: [
-    "A walk through the VAE's latent space, from picture to picture.",
-    "在 VAE 的隐空间里，从一图走到另一图。",
+    "A walk through a model's latent space, from picture to picture.",
+    "在模型的隐空间里，从一图走到另一图。",
   ],
   map_intro: ["A flat slice through the latent space: neighbours look alike.", "隐空间的一个切面：相邻者相似。"],
   redraw_intro: ["Draw on the pad. The VAE sees it and draws it again.", "在画板上画一笔，VAE 看过之后重画一遍。"],
