@@ -117,9 +117,10 @@ def _result(prefix: str) -> list[gr.components.Component]:
 
 def _samples(tab: gr.Tab, model: gr.Dropdown, picture: gr.components.Component, prefix: str) -> None:
     """Held-out pictures to begin with, read when the page is first opened; a click takes one."""
+    gr.Markdown(text("examples"), elem_classes="zoo-caption")
     gallery = gr.Gallery(
-        label=text("examples"), columns=4, rows=2, height="auto", object_fit="contain", allow_preview=False, buttons=[],
-        format="png", elem_id=f"{prefix}_examples", elem_classes="zoo-gallery",
+        label=text("examples"), show_label=False, columns=4, fit_columns=False, height="auto", object_fit="contain",
+        allow_preview=False, buttons=[], format="png", elem_id=f"{prefix}_examples", elem_classes="zoo-gallery",
     )  # fmt: skip
     quiet: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
     for event in (tab.select, model.change):

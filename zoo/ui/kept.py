@@ -20,9 +20,11 @@ MAX_KEPT = 24
 
 def shelf(sheet: gr.Image, prefix: str) -> gr.Gallery:
     """The pictures that were kept of `sheet`."""
+    gr.Markdown(text("kept_pictures"), elem_classes="zoo-caption")
     gallery = gr.Gallery(
-        label=text("kept_pictures"), columns=8, height="auto", object_fit="contain", buttons=["download"], format="png",
-        interactive=False, elem_id=f"{prefix}_kept", elem_classes="zoo-gallery zoo-kept",
+        label=text("kept_pictures"), show_label=False, columns=8, fit_columns=False, height="auto",
+        object_fit="contain", buttons=["download"], format="png", interactive=False, elem_id=f"{prefix}_kept",
+        elem_classes="zoo-gallery zoo-kept",
     )  # fmt: skip
     sheet.select(
         keep, [sheet, gallery], [gallery], api_visibility="private", concurrency_id="compute", concurrency_limit=1,

@@ -33,20 +33,21 @@ MAX_TINTED = 400
 
 
 def tinted(lines: Iterable[Sequence[Token]], *, gap: str = "") -> str:
-    """HTML of one paragraph a line; nothing of what the tokens hold is taken for markup."""
+    """HTML of one block a line; nothing of what the tokens hold is taken for markup."""
     shown = []
     for line in lines:
         rest = gap.join(html.escape(token.text) for token in line[MAX_TINTED:])
-        shown.append(f"<p>{gap.join(map(_span, line[:MAX_TINTED]))}{rest}</p>")
+        shown.append(f"<div>{gap.join(map(_span, line[:MAX_TINTED]))}{rest}</div>")
     return f'<div class="zoo-tint" lang="">{"".join(shown)}</div>'
 
 
 def _span(token: Token) -> str:
     rows = "".join(
-        f"<tr><td>{_visible(text)}</td><td>{100 * share:.1f} %</td></tr>" for text, share in token.alternatives[:4]
+        f"<span><span>{_visible(text)}</span><span>{100 * share:.1f} %</span></span>"
+        for text, share in token.alternatives[:4]
     )
     own = f"<b>{_visible(token.text)}</b> {100 * token.probability:.1f} %"
-    tip = f'<span class="zoo-tip" role="tooltip">{own}<table>{rows}</table></span>'
+    tip = f'<span class="zoo-tip" role="tooltip">{own}{rows}</span>'
     text = html.escape(token.text) if token.text else '<i aria-hidden="true">∎</i>'
     return f'<span class="zoo-token" tabindex="0" style="--doubt:{1 - token.probability:.3f}">{text}{tip}</span>'
 
