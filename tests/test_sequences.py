@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections import defaultdict
 from dataclasses import replace
@@ -162,7 +161,7 @@ def test_a_sequence_that_the_model_cannot_see_whole_is_an_error() -> None:
         )
 
 
-@pytest.mark.skipif("ZOO_DATA" not in os.environ, reason="the full data are not here")
+@pytest.mark.slow  # it wants the full data, which ZOO_DATA names
 def test_the_examples_of_sheets_are_rows_of_the_validation_splits() -> None:
     table = read("tatoeba_en_zh", "validation").columns
     assert EXAMPLES["en-zh"] == tuple(zip(table["en"][50::64], table["zh"][50::64], strict=True))
