@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
 
 from zoo.data.load import load
 from zoo.data.sequences import PRONOUNCING, Pair, tidy, without_stress
@@ -13,6 +15,7 @@ from zoo.metrics.edit_distance import error_rates
 from zoo.metrics.word_table import word_table
 from zoo.verify.subject import Budget, Figure, Poll, Subject, batch_of, device_of, rows_of
 
+T = TypeVar("T")
 BEAMS = 4
 """As a visitor gets it by default."""
 SIDE_BY_SIDE = 128
@@ -46,7 +49,9 @@ def _likelihood(subject: Subject, data: Any, budget: Budget, poll: Poll) -> list
     from zoo.entry import IGNORED
 
     nats, right, count = 0.0, 0, 0
-    for rows in rows_of(data, budget.rows, 64, poll):
+    chosen = np.array(evenly(range(len(data)), budget.rows))
+    for numbers in rows_of(chosen, None, 64, poll):
+        rows = chosen[numbers]
         batch = batch_of(data, rows, device_of(subject.model))
         logits = subject.model(batch["source"], batch["mask"], batch["ids"]).flatten(0, 1)
         targets = batch["targets"].flatten()
@@ -61,13 +66,20 @@ def _likelihood(subject: Subject, data: Any, budget: Budget, poll: Poll) -> list
     ]
 
 
+def evenly(items: Sequence[T], limit: int | None) -> list[T]:
+    """All of them, or `limit` at even distances: splits are in order of length, or of the alphabet."""
+    if limit is None or limit >= len(items):
+        return list(items)
+    return [items[i] for i in np.linspace(0, len(items) - 1, limit).round().astype(int)]
+
+
 def references_of(pairs: Sequence[Pair], direction: str, limit: int | None = None) -> dict[str, list[str]]:
-    """The first `limit` sources of a direction, each once, and all their targets."""
+    """Up to `limit` sources of a direction, each once, and all their targets."""
     found: dict[str, list[str]] = {}
     for pair in pairs:
         if pair.direction == direction:
             found.setdefault(pair.source, []).append(pair.target)
-    return dict(list(found.items())[:limit])
+    return dict(evenly(list(found.items()), limit))
 
 
 def _written(subject: Subject, sources: Sequence[str], direction: str, beams: int, poll: Poll) -> list[str]:
