@@ -114,16 +114,39 @@ def test_what_is_mostly_the_target_already_is_copied_to_begin_with_and_nothing_e
         assert (apart < 0.1) == copied, source
 
 
-def test_values_are_cut_to_the_range_and_learn_from_beyond_it() -> None:
+def test_values_are_cut_to_the_range_and_only_led_back_into_it() -> None:
     model = Pix2Pix(TINY)
     nn.init.constant_(model.last.bias, 3.0)
     made = model(pictures(2))
-    assert made.max() <= 1 + 1e-6
+    assert made.max() == 1
     made.sum().backward()
-    assert model.last.bias.grad is not None and (model.last.bias.grad == 2 * 32 * 32).all()
+    assert model.last.bias.grad is not None and (model.last.bias.grad == 2 * 32 * 32).all(), "what lessens it passes"
+    model.zero_grad()
+    (-model(pictures(2)).sum()).backward()
+    assert not model.last.bias.grad.any(), "what would drive it further off does not"
     model.eval()
     with torch.no_grad():
         assert (model.translate(pictures(2)) == 1).all()
+
+
+def test_a_repair_can_keep_every_pixel_of_its_source_or_none() -> None:
+    model = Pix2Pix(Pix2PixConfig("damaged", "twitter", 32, width=4, widest=8, depth=3)).eval()
+    with torch.no_grad():
+        model.last.bias[3:] = -50.0
+        assert torch.equal(model.translate(pictures(2)), pictures(2))
+        model.last.bias[3:] = 50.0
+        nn.init.zeros_(model.last.weight)
+        model.last.bias[:3] = 0.25
+        torch.testing.assert_close(model.translate(pictures(2)), torch.full((2, 3, 32, 32), 0.25))
+
+
+def test_the_slope_of_the_discriminator_is_paid_for_every_so_often() -> None:
+    settings = PairedAdversarial(slope_penalty=2.0, slope_every=4)
+    update = update_of(settings, Pix2Pix(TINY))
+    paid = [float(update(batch_of(), Noise(0, stream))["slope_penalty"]) for stream in range(8)]
+    assert [value > 0 for value in paid] == [True, False, False, False] * 2
+    with pytest.raises(ValueError, match="slope_every is 0"):
+        PairedAdversarial(slope_every=0)
 
 
 def test_a_size_that_cannot_be_halved_as_often_is_refused() -> None:
@@ -187,7 +210,7 @@ def test_it_learns_to_invert_pictures_that_it_has_not_seen() -> None:
     model = Pix2Pix(TINY)
     update = update_of(PairedAdversarial(4e-3, 4e-3), model)
     first = float(update(batch_of(), Noise(0))["distance"])
-    for step in range(120):
+    for step in range(180):
         source = pictures(8, seed=100 + step)
         last = float(update({"source": source, "target": -source}, Noise(step))["distance"])
     assert last < 0.5 * first
@@ -518,8 +541,8 @@ def test_transparency_becomes_white_and_a_picture_of_the_models_size_passes_unto
         ("pix2pix.style", photo(15, 40), {}, "15 x 40 pixels; at least 16 a side"),
         ("pix2pix.style", photo(400, 40), {}, "400 x 40 pixels; one side may be at most 8 times the other"),
         ("pix2pix.style", Image.new("1", (2100, 2000)), {}, "2,100 x 2,000 pixels; 4 megapixels"),
-        ("pix2pix.style", np.zeros((20, 20, 2), np.uint8), {}, r"an array uint8 \(20, 20, 2\)"),
-        ("pix2pix.style", np.full((20, 20, 3), np.nan), {}, "an array float64"),
+        ("pix2pix.style", np.zeros((20, 20, 5), np.uint8), {}, r"has the shape \(20, 20, 5\)"),
+        ("pix2pix.style", np.full((20, 20, 3), np.nan), {}, "numbers outside 0 to 1"),
         ("pix2pix.style", photo(), {"how": "edges"}, "the preparation 'edges' does not exist"),
         ("pix2pix.style", photo(), {"back": True}, "goes one way only: from openmoji to twitter"),
         ("pix2pix.style", photo(), {"seed": -1}, "the seed is -1"),

@@ -102,6 +102,7 @@ class Run:
         self.progress: dict[str, Any] = {
             "step": 0,
             "seconds": 0.0,
+            "cpu_seconds": 0.0,  # of this process, all its threads together
             "evaluated": -1 if self.sources.checkpoint else 0,  # the last step that was measured
             "best": None,
             "best_step": 0,
@@ -197,7 +198,7 @@ class Run:
 
     def advance(self, journal: Journal, bar: Any) -> None:
         """One step, its average and its line in the journal; a step that is not finite is named and changes nothing."""
-        begun, recipe = time.perf_counter(), self.recipe
+        begun, worked, recipe = time.perf_counter(), time.process_time(), self.recipe
         try:
             figures = self.step()
         except NonFinite as error:
@@ -209,6 +210,7 @@ class Run:
             self.average.update_parameters(self.model)
         seconds = time.perf_counter() - begun
         self.progress["seconds"] += seconds
+        self.progress["cpu_seconds"] += time.process_time() - worked
         step = self.progress["step"]
         journal.step(step, figures, recipe.batch_size * recipe.accumulation, seconds, recipe.log_every, bar)
 

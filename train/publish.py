@@ -51,6 +51,7 @@ def recipe_record(run: Run, command: str) -> dict[str, Any]:
         "best_step": progress["best_step"],
         "best": {recipe.metric: progress["best"], "split": "validation"},
         "wall_seconds": round(progress["seconds"], 1),
+        "cpu_seconds": round(progress["cpu_seconds"], 1),
         "hardware": _hardware(run),
         "precision": run.accelerator.mixed_precision,
         "processes": run.accelerator.num_processes,

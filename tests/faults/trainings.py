@@ -294,7 +294,7 @@ def left_by(folder: Path) -> dict[str, Any]:
     return found
 
 
-_TIMED = {"seconds", "samples_per_second", "wall_seconds", "finished", "git_commit", "command"}
+_TIMED = {"seconds", "cpu_seconds", "samples_per_second", "wall_seconds", "finished", "git_commit", "command"}
 
 
 def _timeless(value: Any) -> Any:

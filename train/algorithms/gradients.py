@@ -41,3 +41,16 @@ def synchronised(model: nn.Module, accelerator: Accelerator) -> None:
     """Let batch norms share statistics over processes, which torch does on GPUs alone; on CPUs each has its own."""
     if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
         nn.SyncBatchNorm.convert_sync_batchnorm(model)
+
+
+def squared_slope(logits: Tensor, images: Tensor) -> Tensor:
+    """The mean over pictures of the squared norm of each logit's gradient at its picture, with a graph: R1.
+
+    A picture with several logits (n, 1, h, w), one a patch, counts as if their gradients were at right angles: the
+    square of their sum's norm over how many they are.
+
+    Mescheder, Geiger and Nowozin, "Which training methods for GANs do actually converge?", ICML 2018, equation 9.
+    """
+    (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+    patches = logits.numel() // len(logits)
+    return gradient.flatten(1).float().square().sum(1).mean() / patches

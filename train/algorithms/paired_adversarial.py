@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.algorithms.gradients import apply, synchronised
+from train.algorithms.gradients import apply, squared_slope, synchronised
 from zoo.losses import discriminator_loss, non_saturating_loss
 from zoo.noise import Noise
 
@@ -29,6 +29,15 @@ class PairedAdversarial:
     """Decay of the gradient's square."""
     distance_weight: float = 100.0
     """Weight of the mean absolute error beside the adversarial loss (the paper's lambda, equation 4)."""
+    slope_penalty: float = 0.03
+    """Weight (gamma) of the discriminator's squared slope at real targets; 0 for none, as in the paper. With it the
+    discriminator stays one that can still be moved (Mescheder, Geiger and Nowozin, ICML 2018)."""
+    slope_every: int = 16
+    """Batches from one penalty on the slope to the next."""
+
+    def __post_init__(self) -> None:
+        if self.slope_every < 1 or self.slope_penalty < 0:
+            raise ValueError(f"slope_every is {self.slope_every} (at least 1), slope_penalty {self.slope_penalty} (0)")
 
     def prepare(self, model: nn.Module, accelerator: Accelerator, clip_norm: float) -> PairedAdversarialUpdate:
         """See `train.recipe.Algorithm`; the model gives its own `discriminator()`, called with source and target."""
@@ -58,10 +67,15 @@ class PairedAdversarialUpdate:
         source, target = (batch[key].contiguous(memory_format=torch.channels_last) for key in ("source", "target"))
         with self.accelerator.accumulate(self.translator, self.discriminator):
             made = self.translator(source)
-            real_logits = self.discriminator(source, target)
+            settings = self.settings
+            # A function of the batch's number, so that nothing has to be remembered.
+            due = settings.slope_penalty > 0 and noise.stream % settings.slope_every == 0
+            seen = target.detach().requires_grad_(due)
+            real_logits = self.discriminator(source, seen)
             fake_logits = self.discriminator(source, made.detach())
             d_loss = discriminator_loss(real_logits, fake_logits) / 2  # it learns half as fast (section 3.3)
-            self.accelerator.backward(d_loss)
+            slope = squared_slope(real_logits, seen) if due else d_loss.new_zeros(())
+            self.accelerator.backward(d_loss + 0.5 * settings.slope_penalty * settings.slope_every * slope)
             d_found = apply(self.accelerator, self.discriminator, self.d_optimizer, self.clip_norm)
 
             # Frozen, and without the data-parallel wrapper: this phase must leave no gradients on it to average.
@@ -69,7 +83,7 @@ class PairedAdversarialUpdate:
             adversarial = non_saturating_loss(adversary(source, made))
             adversary.requires_grad_(True)
             distance = F.l1_loss(made.float(), target)
-            g_loss = adversarial + self.settings.distance_weight * distance  # equation 4
+            g_loss = adversarial + settings.distance_weight * distance  # equation 4
             self.accelerator.backward(g_loss)
             g_found = apply(self.accelerator, self.translator, self.g_optimizer, self.clip_norm)
         return {
@@ -77,6 +91,7 @@ class PairedAdversarialUpdate:
             "adversarial_loss": adversarial.detach(),
             "distance": distance.detach(),
             "discriminator_loss": d_loss.detach(),
+            "slope_penalty": (slope * settings.slope_every).detach(),
             "real_score": real_logits.detach().float().sigmoid().mean(),
             "fake_score": fake_logits.detach().float().sigmoid().mean(),
             **g_found,

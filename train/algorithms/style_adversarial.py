@@ -18,7 +18,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from train.algorithms.augment import Augmentation, augment
-from train.algorithms.gradients import apply, synchronised
+from train.algorithms.gradients import apply, squared_slope, synchronised
 from zoo.losses import discriminator_loss, non_saturating_loss
 from zoo.noise import Noise
 
@@ -206,15 +206,6 @@ def in_proportion(network: nn.Module, rate: float, factors: dict[int, float] | N
         size = float(parameter.detach().square().mean().sqrt()) if parameter.dim() > 1 else 1.0
         groups.append({"params": [parameter], "lr": rate * (size or 1.0) * (factors or {}).get(id(parameter), 1.0)})
     return groups
-
-
-def squared_slope(logits: Tensor, images: Tensor) -> Tensor:
-    """The mean over pictures of the squared norm of each logit's gradient at its picture, with a graph: R1.
-
-    Mescheder, Geiger and Nowozin, "Which training methods for GANs do actually converge?", ICML 2018, equation 9.
-    """
-    (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
-    return gradient.flatten(1).float().square().sum(1).mean()
 
 
 def path_lengths(images: Tensor, styles: Tensor, directions: Tensor) -> Tensor:

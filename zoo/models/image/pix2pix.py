@@ -3,13 +3,14 @@
 Isola, Zhu, Zhou and Efros, "Image-to-image translation with conditional adversarial networks", CVPR 2017. Departures:
 the paper's noise, dropout at test time, is left out, since it changed little there either (section 3.1): a picture has
 one translation. Batch normalisation works with the statistics of training at inference, not with those of the batch
-(section 3.3), so that no picture's translation depends on its neighbours. A last convolution sees the source at its
-full size beside the U-Net's output, so that lines and plain areas pass without being coded at half size; it begins by
-copying a damaged or noisy source, and its values are cut to the range where the paper has tanh, which never reaches
-white. Pixels are repeated and then convolved where the paper has transposed convolutions, which left a chequered
-pattern (Odena, Dumoulin and Olah, "Deconvolution and checkerboard artifacts", Distill, 2016). Pictures have 64 x 64
-pixels, so the U-Net halves six times where the paper's halves eight times, and the discriminator judges patches of
-34 x 34 pixels, by one halving fewer than for the paper's 70 x 70.
+(section 3.3), so that no picture's translation depends on its neighbours. Two last convolutions see the source at its
+full size beside the U-Net's output, so that lines and plain areas pass without being coded at half size. What a
+damaged or noisy source keeps is decided pixel by pixel: they give a share beside the colours, by which the picture is
+mixed from both. Values are cut to the range where the paper has tanh, which never reaches white. Pixels are repeated
+and then convolved where the paper has transposed convolutions, which left a chequered pattern (Odena, Dumoulin and
+Olah, "Deconvolution and checkerboard artifacts", Distill, 2016). Pictures have 64 x 64 pixels, so the U-Net halves
+six times where the paper's halves eight times, and the discriminator judges patches of 34 x 34 pixels, by one halving
+fewer than for the paper's 70 x 70.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 
 from zoo.config import bounded, check
 from zoo.entry import IMAGE_TRANSLATION, Entry, Part
+from zoo.nn.within import within
 
 
 @dataclass(frozen=True)
@@ -80,12 +82,13 @@ class Pix2Pix(nn.Module):
         for width in (*reversed(widths[:-1]), max(config.width // 2, 1)):
             self.up.append(_doubling(before, width))
             before = 2 * width  # beside as many from the way down
-        self.last = nn.Conv2d(max(config.width // 2, 1) + self.source_channels, 3, 3, 1, 1)
+        width = max(config.width // 2, 1)
+        self.fine = nn.Sequential(nn.Conv2d(width + self.source_channels, width, 3, 1, 1), nn.LeakyReLU(0.2))
+        self.repairs = config.source in ("damaged", "noisy")  # mostly the target already
+        self.last = nn.Conv2d(width, 3 + self.repairs, 3, 1, 1)
         self.apply(_initialise)
-        if config.source in ("damaged", "noisy"):  # mostly the target already: the best that there is to start from
-            with torch.no_grad():
-                for colour in range(self.source_channels):
-                    self.last.weight[colour, colour - self.source_channels, 1, 1] = 1.0
+        if self.repairs and self.last.bias is not None:
+            nn.init.constant_(self.last.bias[3:], -3.0)  # to begin with, nearly all of the source is kept
 
     def forward(self, images: Tensor) -> Tensor:
         """images (n, 3, h, w) in [-1, 1] -> images (n, 3, h, w) in [-1, 1]."""
@@ -95,10 +98,10 @@ class Pix2Pix(nn.Module):
         x = passed.pop()
         for layer in self.up:
             x = torch.cat([layer(x), passed.pop()], dim=1)
-        x = self.last(x)
-        within = x.clamp(-1.0, 1.0)
-        # In training with the gradient of x itself, so that a pixel beyond the range finds its way back.
-        return x + (within - x).detach() if self.training else within
+        x = self.last(self.fine(x))
+        if self.repairs:
+            x = images + x[:, 3:].sigmoid() * (x[:, :3] - images)
+        return within(x, self.training)
 
     def translate(self, images: Tensor) -> Tensor:
         """As `forward`: the task's name for it."""

@@ -23,6 +23,7 @@ from torch.nn import functional as F
 
 from zoo.config import bounded, check
 from zoo.entry import IMAGE_TRANSLATION, Entry, Part
+from zoo.nn.within import within
 from zoo.noise import Noise
 
 
@@ -100,8 +101,7 @@ class SRGAN(nn.Module):
         """images (n, c, h, w) in [-1, 1] -> (n, c, scale * h, scale * w) in [-1, 1].
 
         The nearest picture whose means of `scale` x `scale` pixels are the given one: where those means are how the
-        small picture was made, this brings any picture nearer to the truth. In training a pixel beyond the range has
-        the gradient of one within, or it would stay there.
+        small picture was made, this brings any picture nearer to the truth.
         """
         size = [self.config.scale * side for side in images.shape[2:]]
         enlarged = F.interpolate(images, size, mode="bicubic", align_corners=False)
@@ -109,8 +109,7 @@ class SRGAN(nn.Module):
         changed: Tensor = self.enlarge(features + self.trunk(features))
         made = enlarged + changed
         made = made + F.interpolate(images - F.avg_pool2d(made, self.config.scale), size, mode="nearest")
-        clipped = made.clamp(-1, 1)
-        return made + (clipped - made).detach() if self.training else clipped
+        return within(made, self.training)
 
     def translate(self, images: Tensor) -> Tensor:
         """As `forward`: the task's name for it."""

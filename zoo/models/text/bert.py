@@ -24,8 +24,8 @@ from torch.nn import functional as F
 
 from zoo.config import bounded, check
 from zoo.entry import FILL_MASK, RETRIEVAL, TEXT_CLASSIFICATION, Entry, Part
-from zoo.models.text.gpt import SequenceDropout
 from zoo.nn.method import Method
+from zoo.nn.sequence_dropout import SequenceDropout
 from zoo.noise import Noise
 
 MASKED, KEPT, REPLACED = 0.15, 0.1, 0.1

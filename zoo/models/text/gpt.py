@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from zoo.config import bounded, check
 from zoo.entry import IGNORED, TEXT_GENERATION, Entry, Part
 from zoo.nn.method import Method
+from zoo.nn.sequence_dropout import SequenceDropout
 from zoo.noise import Noise
 
 
@@ -45,21 +46,6 @@ class GPTConfig:
                 f"GPTConfig.embedding_dim is {self.embedding_dim}; "
                 f"it must be a multiple of num_heads ({self.num_heads})"
             )
-
-
-class SequenceDropout(nn.Module):
-    """Dropout with one mask for all positions of a sequence (Gal and Ghahramani, NeurIPS 2016): a tenth of the cost."""
-
-    def __init__(self, share: float) -> None:
-        super().__init__()
-        self.share = share
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x (n, t, d) -> the same shape."""
-        if not self.training or not self.share:
-            return x
-        keep = torch.rand(x.shape[0], 1, x.shape[2], device=x.device) >= self.share
-        return x * (keep / (1.0 - self.share)).to(x.dtype)
 
 
 class Attention(nn.Module):

@@ -21,9 +21,9 @@ from torch.nn import functional as F
 
 from zoo.config import bounded, check
 from zoo.entry import IGNORED, TEXT_GENERATION, Entry, Part
-from zoo.models.text.gpt import SequenceDropout
 from zoo.nn.method import Method
 from zoo.nn.recurrence import GRUSteps, LSTMSteps
+from zoo.nn.sequence_dropout import SequenceDropout
 from zoo.noise import Noise
 
 

@@ -20,8 +20,8 @@ from torch.nn import functional as F
 
 from zoo.config import bounded, check
 from zoo.entry import IGNORED, TRANSLATION, Entry, Part
-from zoo.models.text.gpt import SequenceDropout
 from zoo.nn.method import Method
+from zoo.nn.sequence_dropout import SequenceDropout
 from zoo.noise import Noise
 
 
