@@ -26,10 +26,14 @@ if TYPE_CHECKING:
 LIBRARY = "zoo"
 ENDING = "This card, too, is written by a program, from"
 LANGUAGES: dict[str, str | list[str]] = {
+    "cmudict": "en",
     "dialogue": ["en", "zh"],
-    "tiny_shakespeare": "en",
-    "tang_poems": "zh",
+    "fairy_tales": "en",
+    "python_stdlib": "code",
     "spoken_digits": "en",
+    "tang_poems": "zh",
+    "tatoeba_en_zh": ["en", "zh"],
+    "tiny_shakespeare": "en",
 }
 """Language of the data sets that hold words, written or spoken."""
 NEIGHBOURS = "neighbours.png"
@@ -48,8 +52,7 @@ _LIMITS = {
         "A judge that agrees shows that the class can be recognised, not that the picture is beautiful or varied.",
     ),
     entry.IMAGE_AUTOENCODING: (
-        "Its likelihood is that of binarised pixels; the grey picture that you see is the pixels' expectation, which "
-        "is softer than any one sample.",
+        "The picture that you see is the pixels' expectation, which is softer than any one sample.",
     ),
     entry.IMAGE_TRANSLATION: (
         "It has learnt one change of one kind of small picture; what it makes of any other is a guess.",
@@ -86,6 +89,7 @@ _LIMITS = {
         "The six speakers are the same in training and test: expect less of other voices, microphones and accents.",
     ),
 }
+_BINARISED_LIMIT = "Its likelihood is that of binarised pixels, not of the grey ones that it was shown."
 _CROWD_LIMIT = (
     "Its dialogues were mostly written by crowd workers: about films, music and sports, in Chinese about films, music "
     "and travel. A short list of rude words is kept out of what it says; opinions, errors and slights are not."
@@ -157,7 +161,7 @@ def text(folder: Path, repo: str = "", within: str = "") -> str:
         _figures(figures, repo or name, metrics),
         _training(recipe, info),
         _licences(recipe, info),
-        _limits(tasks, verse, chat),
+        _limits(tasks, verse, chat, getattr(config, "likelihood", "") == "bernoulli"),
         f"---\n\nWhat this model makes is made by a machine; say so where you show it. {ENDING} `{within}config.json`, "
         f"`{within}recipe.json` and `{within}metrics.json`.",
     )
@@ -319,13 +323,14 @@ def _training(recipe: dict[str, Any], info: Info | None) -> str:
     if not recipe:
         return ""
     base = recipe.get("from") or {}
-    seconds, steps, best = recipe.get("wall_seconds"), recipe.get("steps"), recipe.get("best_step")
+    steps, best = recipe.get("steps"), recipe.get("best_step")
     rows = [
         ("Command", f"`{recipe.get('command', '')}`"),
         ("Began from", f"`{base['name']}`, sha256 `{base['sha256'][:12]}`" if base else ""),
         ("Data", f"{info.title}, training split, sha256 `{recipe.get('dataset_fingerprint', '')}`" if info else ""),
         ("Steps", f"{steps:,}, the best weights from step {best:,}" if steps and best is not None else ""),
-        ("Wall time", "" if seconds is None else f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} minutes"),
+        ("Wall time", _time_text(recipe.get("wall_seconds"))),
+        ("CPU time", _time_text(recipe.get("cpu_seconds"))),
         ("Hardware", recipe.get("hardware", "")),
         ("Precision", {"no": "fp32"}.get(recipe.get("precision", ""), recipe.get("precision", ""))),
         ("Seed", str(recipe.get("seed", ""))),
@@ -339,6 +344,10 @@ def _training(recipe: dict[str, Any], info: Info | None) -> str:
     )
 
 
+def _time_text(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} minutes"
+
+
 def _licences(recipe: dict[str, Any], info: Info | None) -> str:
     weights = recipe.get("licence_weights", "")
     rows = [("Code", "apache-2.0", "")]
@@ -349,8 +358,9 @@ def _licences(recipe: dict[str, Any], info: Info | None) -> str:
     return f"## Licences\n\n{_table(('what', 'licence', 'note'), rows)}"
 
 
-def _limits(tasks: tuple[str, ...], verse: bool, chat: bool) -> str:
+def _limits(tasks: tuple[str, ...], verse: bool, chat: bool, binarised: bool) -> str:
     limits = [limit for task in tasks for limit in _LIMITS.get(task, ())] + ([_VERSE_LIMIT] if verse else [])
+    limits += [_BINARISED_LIMIT] if binarised else []
     limits += [_CROWD_LIMIT] if chat or entry.RETRIEVAL in tasks else []
     return "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits) if limits else ""
 
