@@ -1,4 +1,4 @@
-"""The table of models in the READMEs, generated between two markers from what `zoo/pretrained` holds."""
+"""The tables of models in the READMEs and in docs/models.md, generated between two markers from `zoo/pretrained`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ import os
 from pathlib import Path
 from typing import Any
 
-from zoo import entry, hub
+from zoo import card, entry, export, hub
+from zoo.checkpoint import read_json
 from zoo.generate import library
 
 BEGIN, END = "<!-- models:begin -->", "<!-- models:end -->"
 ROOT = Path(__file__).parent.parent
 READMES = {"README.md": "en", "README.zh.md": "zh"}
 """Files that hold the table, and their language."""
+MEASURED = "docs/models.md"
+"""The page that holds the table of figures."""
+_MEASURED_HEADS = ("checkpoint", "parameters", "MB", "minutes of CPU", "figures, and to compare", "opens in")
+_SHOWN = 5
+"""Figures of a checkpoint in that table, at most; its card has all."""
 _HEADS = {
     "en": ("checkpoint", "what it does", "trained on", "parameters", "MB", "headline figure", "licence of the weights"),
     "zh": ("检查点", "用途", "训练数据", "参数量", "MB", "主要指标", "权重许可"),
@@ -68,22 +74,52 @@ def markdown(language: str) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def renew(root: Path = ROOT, *, check: bool = False) -> list[Path]:
-    """Rewrite the table in each README under `root` -> those that were stale; with `check` nothing is written.
+def measured() -> str:
+    """A row a checkpoint with its cost, its first figures beside what they compare to, and the forms that it opens in.
 
-    Raises ValueError for a README without the two markers, and when there is no README at all.
+    Minutes are those of the processor, all threads together, where the run kept count, else those on the clock.
     """
-    found = [(root / name, language) for name, language in READMES.items() if (root / name).is_file()]
+    lines = [_MEASURED_HEADS, ("---", "---:", "---:", "---:", "---", "---")]
+    for row in rows():
+        folder = hub.PRETRAINED / row["name"]
+        recipe, metrics = read_json(folder / "recipe.json"), read_json(folder / "metrics.json")
+        clock, worked = recipe.get("wall_seconds"), recipe.get("cpu_seconds")
+        minutes = f"{worked / 60:.0f}" if worked else f"{clock / 60:.0f} (clock)" if clock else ""
+        figures = "; ".join(map(_beside, metrics.get("figures", [])[:_SHOWN]))
+        name, forms = (
+            f"[{row['name']}](../zoo/pretrained/{row['name']}/README.md)",
+            export.formats_of(row["name"].partition(".")[0]),
+        )
+        lines.append((name, f"{row['parameters']:,}", f"{row['megabytes']:.1f}", minutes, figures, ", ".join(forms)))
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _beside(figure: dict[str, Any]) -> str:
+    value, floor = (
+        None if number is None else card.value_text(number, figure["unit"])
+        for number in (figure["value"], figure.get("floor"))
+    )
+    return f"{figure['name']} {value}" + (f" ({floor})" if floor else "")
+
+
+def renew(root: Path = ROOT, *, check: bool = False) -> list[Path]:
+    """Rewrite the table in each README and page under `root` -> those that were stale; with `check` nothing is written.
+
+    Raises ValueError for a file without the two markers, and when there is no README at all.
+    """
+    found = [(root / name, markdown(language)) for name, language in READMES.items() if (root / name).is_file()]
     if not found:
         raise ValueError(f"{root} holds no {' or '.join(READMES)}")
+    if (root / MEASURED).is_file():
+        found.append((root / MEASURED, measured()))
     stale = []
-    for path, language in found:
+    for path, lines in found:
         before = path.read_text(encoding="utf-8")
         head, begin, rest = before.partition(BEGIN)
         _, end, tail = rest.partition(END)
         if not (begin and end):
             raise ValueError(f"{path} lacks the markers {BEGIN} and {END} between which its table of models stands")
-        after = f"{head}{BEGIN}\n{markdown(language)}\n{END}{tail}"
+        after = f"{head}{BEGIN}\n{lines}\n{END}{tail}"
         if after != before:
             stale.append(path)
             if not check:

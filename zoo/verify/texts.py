@@ -124,9 +124,25 @@ def _verse(subject: Subject, data: Any, budget: Budget, poll: Poll) -> list[Figu
 
     idle = [subject.tokenizer.token_to_id(token) for token in (COMMA, STOP, END)]
     nats, seen = _cross_entropy(subject, data, budget, poll, idle)
-    count = int(seen.sum())
+    count, unigram = int(seen.sum()), None
     note = "Chinese characters of the lines, given form, author and title"
-    found = [Figure("perplexity", math.exp(nats / count), "a character", "lower", "test", count, 0.2, note=note)]
+    if subject.dataset and not budget.training:
+        from zoo.data.load import load
+        from zoo.metrics.compression import unigram_loss
+
+        known: Any = load(
+            subject.dataset, "train", subject.model.config, sample=subject.sample, tokenizer=subject.tokenizer
+        )
+        poll()
+        characters = np.concatenate(known.bodies)
+        characters = characters[~np.isin(characters, idle)]
+        unigram = math.exp(unigram_loss(characters, np.repeat(np.arange(len(seen)), seen), len(seen)))
+        note += "; floor: the frequencies of the training poems' characters"
+    found = [
+        Figure(
+            "perplexity", math.exp(nats / count), "a character", "lower", "test", count, 0.2, floor=unigram, note=note
+        )
+    ]
     if budget.poems:
         found.append(_form_validity(subject, budget.poems, poll))
     return found
