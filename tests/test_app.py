@@ -379,6 +379,8 @@ BAD = [
     *(("draw_images", "label", v) for v in ("cat", "10", LONG)),
     *(("draw_images", "side", v) for v in (0, 11, 1.5, "x", None, -3)),
     *(("draw_images", "truncation", v) for v in (-1, 0, 50, "x", None)),
+    *(("draw_images", "steps", v) for v in (0, 101, "x")),
+    *(("draw_images", "guidance", v) for v in (-1, 11, "x")),
     *(("interpolate_images", "waypoints", v) for v in (0, 1, 99, 2.5)),
     *(("interpolate_images", "frames", v) for v in (0, 7, 10_000, "x")),
     *(("latent_map", "size", v) for v in (1, 21, 3.3, None)),

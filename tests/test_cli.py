@@ -21,6 +21,7 @@ from PIL import Image
 from zoo import checkpoint, hub, table, verify
 from zoo.__main__ import DONE, DRIFTED, WRONG, main
 from zoo.figures import compare
+from zoo.generate import provenance
 from zoo.metrics import judges
 
 ROOT = Path(__file__).parent.parent
@@ -168,6 +169,26 @@ def test_the_same_seed_writes_the_same_file_and_another_seed_another(
     else:
         waveform, rate = soundfile.read("0.wav")
         assert rate == 8000 and np.abs(waveform).max() > 0
+
+
+def test_a_model_of_many_steps_takes_steps_and_guidance_and_no_truncation(tiny: Path, run: Any) -> None:
+    tiny_zoo.make(tiny, "diffusion.mnist", "mnist", tiny_zoo.DIGITS)
+    options = ("--label", "3", "--count", 2, "--seed", 5)
+    found = run("sample", "diffusion.mnist", *options, "--steps", 3, "--guidance", 2, "--out", "a.png")
+    assert found.code == DONE and "diffusion.mnist · seed 5" in found.error
+    stated = provenance.read(Path("a.png")).parameters
+    assert (stated["steps"], stated["guidance"], stated["truncation"]) == (3, 2.0, 1.0)
+    assert run("replay", "a.png").out == "made again: the same, byte for byte\n"
+    assert run("sample", "diffusion.mnist", *options, "--out", "b.png").code == DONE
+    own = provenance.read(Path("b.png")).parameters
+    assert (own["steps"], own["guidance"]) == (4, 1.5), "without options they are the model's own"
+    for name, option, words in (
+        ("diffusion.mnist", ("--truncation", 0.7), "has no truncation, but guidance"),
+        ("diffusion.mnist", ("--steps", 0), "the number of steps is 0"),
+        ("dcgan.mnist", ("--steps", 20), "dcgan.mnist draws in one step; leave steps and guidance out"),
+    ):
+        found = run("sample", name, *options, *option, "--out", "c.png")
+        assert found.code == WRONG and words in found.error and not Path("c.png").exists()
 
 
 def test_a_result_gets_a_name_of_its_own_when_none_is_given(tiny: Path, run: Any) -> None:
@@ -342,15 +363,19 @@ def test_a_folder_elsewhere_cannot_be_pinned(tiny: Path, run: Any, tmp_path: Pat
 
 
 def test_the_table_is_renewed_between_its_markers_only_in_both_languages(tiny: Path, tmp_path: Path) -> None:
-    for name in table.READMES:
+    (tmp_path / "docs").mkdir()
+    for name in (*table.READMES, table.MEASURED):
         (tmp_path / name).write_text(f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n", encoding="utf-8")
-    assert len(table.renew(tmp_path, check=True)) == 2
+    assert len(table.renew(tmp_path, check=True)) == 3
     assert "old" in (tmp_path / "README.md").read_text(), "checking writes nothing"
-    assert len(table.renew(tmp_path)) == 2 and table.renew(tmp_path) == []
+    assert len(table.renew(tmp_path)) == 3 and table.renew(tmp_path) == []
     for name, words in {"README.md": "judge agreement 98.9 %", "README.zh.md": "评判一致率 98.9 %"}.items():
         text = (tmp_path / name).read_text(encoding="utf-8")
         assert text.startswith(f"before\n{table.BEGIN}\n|") and text.endswith(f"|\n{table.END}\nafter\n")
         assert words in text and "[dcgan.mnist](zoo/pretrained/dcgan.mnist/README.md)" in text
+    page = (tmp_path / table.MEASURED).read_text(encoding="utf-8")
+    assert "judge agreement 98.87 %" in page and "1.523 nats a character (3.36 nats a character)" in page
+    assert "| onnx |" in page and "| transformers, onnx |" in page
 
 
 def test_a_readme_without_markers_is_refused_by_name(tiny: Path, tmp_path: Path) -> None:

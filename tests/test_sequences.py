@@ -359,8 +359,8 @@ def test_a_translation_says_what_was_read_and_how_likely_each_token_is() -> None
         assert "".join(token.text for token in one.tokens).strip() == one.text and not one.long
         assert len(one.others) <= 2 and one.text not in one.others
         for token in one.tokens:
-            chances = [chance for _, chance in token.others]
-            assert 0 < token.probability <= 1 and len(token.others) == 5
+            chances = [chance for _, chance in token.alternatives]
+            assert 0 < token.probability <= 1 and len(token.alternatives) == 5
             assert chances == sorted(chances, reverse=True) and token.probability <= chances[0] + 1e-6
     again = translate("seq2seq.en-zh", "Tom is happy. I want to go ", beams=3)
     assert (again.text, again.sentences, again.source) == (found.text, found.sentences, found.source)

@@ -23,7 +23,7 @@ VERSE = "春夏秋冬风花雪月山高水长天地人日江河明夜床前光�
 FIGURES = {
     "dcgan.mnist": {"name": "judge agreement", "value": 0.9887, "unit": "share"},
     "vae.mnist": {"name": "negative log-likelihood", "value": 84.62, "unit": "nats an image"},
-    "gpt.shakespeare": {"name": "loss", "value": 1.5234, "unit": "nats a character"},
+    "gpt.shakespeare": {"name": "loss", "value": 1.5234, "unit": "nats a character", "floor": 3.36},
     "gpt.tang": {"name": "perplexity", "value": 85.27, "unit": "a character"},
 }
 LICENCES = {"mnist": "cc-by-sa-3.0", "spoken_digits": "cc-by-sa-4.0"}
@@ -73,6 +73,7 @@ def more(folder: Path) -> None:
     from zoo.data.sequences import PRONOUNCING, TRANSLATING
 
     make(folder, "stylegan.fashion-mnist", "fashion_mnist", CLOTHES)
+    make(folder, "diffusion.mnist", "mnist", DIGITS)
     for name, fields in (
         ("pix2pix.outline", {"source": "outline", "target": "google"}),
         ("pix2pix.inpaint", {"source": "damaged", "target": "all"}),

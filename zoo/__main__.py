@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -30,7 +30,7 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 DONE, DRIFTED, WRONG = 0, 1, 2
 """Exit codes: done; a figure drifted, a table is stale or a run is ill; an error, in words. Signals give 128 + n."""
 _OPTIONS = {
-    entry.IMAGE_GENERATION: ("label", "count", "seed", "truncation"),
+    entry.IMAGE_GENERATION: ("label", "count", "seed", "truncation", "steps", "guidance"),
     entry.TEXT_GENERATION: (
         "prompt", "max_new_tokens", "temperature", "top_k", "top_p", "repetition_penalty", "seed",
     ),
@@ -144,27 +144,33 @@ def _is_verse(name: str) -> bool:
 
 
 def _draw(name: str, kind: str, given: dict[str, Any], out: Path) -> Any:
-    from zoo.generate.image import draw
+    from zoo.generate.image import Pictures, draw_live
     from zoo.generate.provenance import png
 
-    found = draw(name, **given)
+    found = _last(name, draw_live(name, **given), Pictures)
     out.write_bytes(png(found.sheet, found.source.record))
     return found.source
 
 
 def _speak(name: str, kind: str, given: dict[str, Any], out: Path) -> Any:
-    from tqdm import tqdm
-
     from zoo.generate.audio import Sound, speak
     from zoo.generate.provenance import wav
 
+    found = _last(name, speak(name, **given), Sound)
+    out.write_bytes(wav(found.waveform, found.sample_rate, found.source.record))
+    return found.source
+
+
+def _last(name: str, steps: Iterator[Any], kind: type) -> Any:
+    """The result, of `kind`, that comes after the shares that are done, which a bar shows."""
+    from tqdm import tqdm
+
     with tqdm(total=1.0, desc=name, disable=None, leave=False, bar_format="{desc}: {percentage:3.0f}%|{bar}|") as bar:
-        for found in speak(name, **given):
-            if isinstance(found, Sound):
-                out.write_bytes(wav(found.waveform, found.sample_rate, found.source.record))
-                return found.source
-            bar.update(found - bar.n)
-    raise ValueError(f"{name} said nothing")
+        for step in steps:
+            if isinstance(step, kind):
+                return step
+            bar.update(step - bar.n)
+    raise ValueError(f"{name} made nothing")
 
 
 def _write(name: str, kind: str, given: dict[str, Any], out: Path | None) -> Any:
@@ -420,6 +426,8 @@ def parser() -> argparse.ArgumentParser:
         ("--label", str, "class of the pictures; all classes in turn by default"),
         ("--count", int, "how many pictures"),
         ("--truncation", float, "scale of the noise: below 1 more typical, less varied pictures"),
+        ("--steps", int, "of a model that draws in many steps: how many"),
+        ("--guidance", float, "of such a model: how far the class is followed; 1 as learnt"),
         ("--prompt", str, "text to write on from"),
         ("--max-new-tokens", int, "how much to write"),
         ("--top-k", int, "choose among the k likeliest tokens; 0 for all"),

@@ -33,9 +33,10 @@ from zoo.noise import Noise
 
 __all__ = ["Reply", "answer", "choices", "converse", "is_chat", "remembered", "reply", "retrieves", "sample_chats"]
 
-MAX_MESSAGE, MAX_TURNS = 1000, 200
-"""Characters of a message, and turns of a history."""
+MAX_MESSAGE, MAX_TURN, MAX_TURNS = 1000, 2000, 200
+"""Characters of a message and of a turn of a history, and turns of a history."""
 MAX_NEW_TOKENS = 100
+MIN_TOP_P = 0.01
 OTHERS = 4
 """Replies that came next, which a replier that retrieves shows as well."""
 _TRIES = 50
@@ -105,7 +106,7 @@ def reply(
         "max_new_tokens": whole("the length", max_new_tokens, 1, MAX_NEW_TOKENS),
         "temperature": number("the temperature", temperature, 0.0, MAX_TEMPERATURE),
         "top_k": whole("top-k", top_k, 0, MAX_TOP_K),
-        "top_p": number("top-p", top_p, 0.01, 1.0),
+        "top_p": number("top-p", top_p, MIN_TOP_P, 1.0),
         "repetition_penalty": number("the repetition penalty", repetition_penalty, 1.0, MAX_PENALTY),
     }
     if 0.0 < options["temperature"] < 0.01:
@@ -125,7 +126,7 @@ def reply(
 def _turns(history: object) -> list[tuple[str, str]]:
     """A history in its one true form, without empty turns. Raises InputError."""
     if isinstance(history, str):
-        if len(history) > MAX_TURNS * 2 * MAX_MESSAGE:
+        if len(history) > MAX_TURNS * MAX_TURN:
             raise InputError("the history is too long")
         try:
             history = json.loads(history)
@@ -139,7 +140,7 @@ def _turns(history: object) -> list[tuple[str, str]]:
     for turn in history:
         if not isinstance(turn, list | tuple) or len(turn) != 2:
             raise InputError("a turn of the history must be a pair: a role, and what was said")
-        said = plain(words("a turn of the history", turn[1], longest=2 * MAX_MESSAGE))
+        said = plain(words("a turn of the history", turn[1], longest=MAX_TURN))
         turns += [(one_of("the role", turn[0], ROLES), said)] if said else []
     return turns
 

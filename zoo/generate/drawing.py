@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from zoo.generate.inputs import InputError
+from zoo.generate.inputs import InputError, quoted
 
 MAX_PIXELS = 4_000_000
 LEAST_CONTRAST = 24
@@ -19,27 +19,29 @@ _LARGEST = 512
 
 
 def as_picture(picture: Any) -> Image.Image:
-    """A PIL image or an array, whole numbers to 255 or fractions, (h, w) or (h, w, 1 to 4) -> mode "L", on white.
-
-    Raises InputError for anything else, and above 4 megapixels.
-    """
-    return _opaque(picture).convert("L")
+    """A picture as `on_white` takes it -> mode "L", on white."""
+    return on_white(picture).convert("L")
 
 
 def like_colours(picture: Any, size: int) -> np.ndarray:
-    """A picture as `as_picture` takes it -> its middle square on white, uint8 (size, size, 3)."""
-    found = _opaque(picture).convert("RGB")
+    """A picture as `on_white` takes it -> its middle square on white, uint8 (size, size, 3)."""
+    found = on_white(picture).convert("RGB")
     how = Image.Resampling.BOX if min(found.size) >= size else Image.Resampling.BICUBIC
     return np.asarray(ImageOps.fit(found, (size, size), how))
 
 
-def _opaque(picture: Any) -> Image.Image:
+def on_white(picture: Any) -> Image.Image:
+    """A PIL image or an array, whole numbers to 255 or fractions, (h, w) or (h, w, 1 to 4) -> a picture in 8 bits a
+    channel through which nothing shows: white where it was transparent.
+
+    Raises InputError for anything else, and above 4 megapixels.
+    """
     if isinstance(picture, np.ndarray):
         picture = _from_array(picture)
     if not isinstance(picture, Image.Image):
-        raise InputError(f"the drawing is a value of the kind {type(picture).__name__}; it must be a picture")
+        raise InputError(f"the picture is {quoted(picture)}; it must be a picture")
     if picture.width * picture.height > MAX_PIXELS:
-        raise InputError(f"the drawing has {picture.width:,} x {picture.height:,} pixels; 4 megapixels are allowed")
+        raise InputError(f"the picture has {picture.width:,} x {picture.height:,} pixels; 4 megapixels are allowed")
     if picture.mode.startswith("I") or picture.mode == "F":
         picture = _from_array(np.asarray(picture, np.float64).clip(0, 65535) / 65535)
     if picture.has_transparency_data:
@@ -51,16 +53,16 @@ def _opaque(picture: Any) -> Image.Image:
 def _from_array(values: np.ndarray) -> Image.Image:
     shape = values.shape
     if len(shape) not in (2, 3) or 0 in shape or (len(shape) == 3 and not 1 <= shape[2] <= 4):
-        raise InputError(f"the drawing has the shape {shape}; it must be (height, width) or (height, width, 1 to 4)")
+        raise InputError(f"the picture has the shape {shape}; it must be (height, width) or (height, width, 1 to 4)")
     if shape[0] * shape[1] > MAX_PIXELS:
-        raise InputError(f"the drawing has {shape[1]:,} x {shape[0]:,} pixels; 4 megapixels are allowed")
+        raise InputError(f"the picture has {shape[1]:,} x {shape[0]:,} pixels; 4 megapixels are allowed")
     if values.dtype == bool or np.issubdtype(values.dtype, np.floating):
         values = values.astype(np.float64)
         if not np.isfinite(values).all() or values.min() < 0 or values.max() > 1:
-            raise InputError("the drawing holds numbers outside 0 to 1, which fractions must keep to")
+            raise InputError("the picture holds numbers outside 0 to 1, which fractions must keep to")
         values = (values * 255).round()
     elif not np.issubdtype(values.dtype, np.integer) or values.min() < 0 or values.max() > 255:
-        raise InputError("the drawing must hold whole numbers from 0 to 255 or fractions from 0 to 1")
+        raise InputError("the picture must hold whole numbers from 0 to 255 or fractions from 0 to 1")
     if len(shape) == 3 and shape[2] == 1:
         values = values[:, :, 0]
     return Image.fromarray(values.astype(np.uint8))

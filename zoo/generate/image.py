@@ -54,6 +54,18 @@ class Pictures:
     source: Source
 
 
+@dataclass(frozen=True)
+class Sampler:
+    """How a checkpoint that draws in many steps does so unless it is told otherwise.
+
+    `most` is the largest number of steps that it can be told; `guidance` is None where it does not draw by class.
+    """
+
+    steps: int
+    most: int
+    guidance: float | None
+
+
 def class_names(model: str) -> list[str]:
     """The classes that an image checkpoint can be asked for; none when it takes no class. Loads nothing."""
     values = library.config_of(model)
@@ -123,23 +135,33 @@ def sampler_of(model: str, truncation: float, steps: int | None, guidance: float
     no use for.
     """
     truncation = number("the truncation", truncation, MIN_TRUNCATION, MAX_TRUNCATION)
-    values = library.config_of(model, IMAGE_GENERATION).get("config", {})
-    if walks(model):
+    own = own_sampler(model)
+    if own is None:
         if steps is not None or guidance is not None:
             raise InputError(f"{model} draws in one step; leave steps and guidance out")
         return {"truncation": truncation}
     if truncation != 1:
         raise InputError(f"{model} draws in many steps and has no truncation, but guidance; leave the truncation at 1")
-    most = min(MAX_STEPS, values.get("train_steps", MAX_STEPS))
-    steps = whole("the number of steps", values.get("sampling_steps") if steps is None else steps, 1, most)
+    steps = whole("the number of steps", own.steps if steps is None else steps, 1, own.most)
     found: dict[str, Any] = {"truncation": truncation, "steps": steps}
-    if class_names(model):
-        found["guidance"] = number(
-            "the guidance", values.get("guidance") if guidance is None else guidance, 0, MAX_GUIDANCE
-        )
+    if own.guidance is not None:
+        found["guidance"] = number("the guidance", own.guidance if guidance is None else guidance, 0, MAX_GUIDANCE)
     elif guidance is not None:
         raise InputError(f"{model} does not draw by class, so there is nothing to guide; leave the guidance out")
     return found
+
+
+def own_sampler(model: str) -> Sampler | None:
+    """How a model draws in many steps unless told otherwise; None for one that draws in one step. Loads nothing.
+
+    Raises InputError for a choice that draws no pictures.
+    """
+    values = library.config_of(model, IMAGE_GENERATION).get("config", {})
+    if walks(model):
+        return None
+    most = min(MAX_STEPS, values.get("train_steps", MAX_STEPS))
+    guidance = min(values.get("guidance", 1.0), MAX_GUIDANCE) if class_names(model) else None
+    return Sampler(min(values.get("sampling_steps", most), most), most, guidance)
 
 
 def draw_number(
@@ -155,6 +177,23 @@ def draw_number(
 
     Raises InputError before anything is loaded, also for a digit that is no class of the model.
     """
+    *_, found = draw_number_live(
+        model, digits, seed=seed, truncation=truncation, steps=steps, guidance=guidance
+    )  # fmt: skip
+    assert isinstance(found, Pictures)
+    return found
+
+
+def draw_number_live(
+    model: str = "dcgan.mnist",
+    digits: str = "42",
+    *,
+    seed: int = 0,
+    truncation: float = 1.0,
+    steps: int | None = None,
+    guidance: float | None = None,
+) -> Iterator[float | Pictures]:
+    """As `draw_number`: yields the share that is done, where there are many steps, and at last the pictures."""
     seed = seed_of(seed)
     sampler = sampler_of(model, truncation, steps, guidance)
     names = class_names(model)
@@ -162,12 +201,10 @@ def draw_number(
     if not digits:
         raise InputError(f"there are no digits to draw; 1 to {MAX_COUNT} are allowed")
     classes = [names.index(one_of("the class", digit, names)) for digit in digits]
-    *_, found = _drawn(
+    yield from _drawn(
         model, classes, len(classes), sampler, seed=seed, columns=len(classes), operation="image.draw_number",
         parameters={"digits": digits},
     )  # fmt: skip
-    assert isinstance(found, Pictures)
-    return found
 
 
 def _drawn(

@@ -22,7 +22,7 @@ _MOST_BYTES = 4
 
 @dataclass(frozen=True)
 class Odds:
-    """One token as it was written, and how likely the model took it to be.
+    """One token as it was written ("" for the end of a translation), and how likely the model took it to be.
 
     `probability` and `alternatives` (the likeliest tokens, this one among them if it is one, likeliest first) are of
     the model itself: before the temperature, the penalty and what top-k and top-p leave out.

@@ -207,12 +207,12 @@ def drawing(seen: np.ndarray) -> Record:
 def picture_of(record: Record) -> np.ndarray:
     """What a "given.drawing" holds: float32 (h, w) in [0, 1]. Raises ProvenanceError."""
     height, width, text = (record.parameters.get(key) for key in ("height", "width", "values"))
+    if not isinstance(text, str):
+        raise ProvenanceError("the drawing that this was made from is not in the file; only its sha256 is")
     if type(height) is not int or type(width) is not int or not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE):
         raise ProvenanceError(
             f"the drawing in the file is {quoted(height)} x {quoted(width)}; it has at most 256 a side"
         )
-    if not isinstance(text, str):
-        raise ProvenanceError("the drawing that this was made from is not in the file; only its sha256 is")
     try:
         unfold = zlib.decompressobj()
         raw = unfold.decompress(base64.b64decode(text, validate=True), 4 * height * width + 1)

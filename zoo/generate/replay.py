@@ -74,6 +74,7 @@ OPERATIONS = {
     ),
     "image.reconstruct": Operation(image.redraw, (), _PICTURES, _DRAWING, seeded=False, sees=True),
     "image.translate": Operation(translate.translate_seen, ("back",), _PICTURES, _DRAWING, seeded=False, sees=True),
+    "image.enlarge": Operation(translate.enlarge_seen, (), _PICTURES, _DRAWING, seeded=False, sees=True),
     "image.arithmetic": Operation(latents.added, ("a", "b", "c"), _PICTURES, _DRAWING, seeded=False),
     "image.slide": Operation(latents.moved, ("amounts",), _PICTURES, _DRAWING),
     "image.traverse": Operation(latents.traverse, ("label", "dimensions"), _PICTURES),

@@ -49,7 +49,8 @@ class Writing:
     """A text as far as it is written. `tokens` counts new ones, `seconds` runs from the first; `done` when it ends.
 
     `prompt` is the beginning of `text` that was given, as the model read it. `odds` are the new tokens one by one,
-    where they were asked for.
+    where they were asked for. `ended` says of a text that is done that it came to an end of its own, as poems do, and
+    was not cut off.
     """
 
     text: str
@@ -59,6 +60,7 @@ class Writing:
     source: Source
     prompt: str = ""
     odds: tuple[Odds, ...] = ()
+    ended: bool = False
 
 
 def write(
@@ -211,8 +213,8 @@ def tokenizer_of(found: Loaded) -> Tokenizer:
 
 
 def count_tokens(model: str, text: str) -> int:
-    """How many tokens `text` is to a text checkpoint. Raises InputError."""
-    return len(tokenizer_of(library.get(model, TEXT_GENERATION)).encode(text).ids)
+    """How many tokens `text` is to a checkpoint that reads texts, without marks around it. Raises InputError."""
+    return len(tokenizer_of(library.get(model)).encode(text, add_special_tokens=False).ids)
 
 
 def _write(
@@ -232,7 +234,7 @@ def _write(
     tokenizer, source = tokenizer_of(found), source_of(found, name, "text.write", parameters, seed=seed)
     prompt = _readable(tokenizer, prompt, name)
     begun = shown = time.monotonic()
-    text, tokens = prompt, 0
+    text, tokens, late = prompt, 0, False
     odds: list[Odds] = []
     settings = {"count": count, "repetition_penalty": penalty, "seed": seed, **options}
     pieces: Iterator[str | Odds] = (
@@ -244,12 +246,13 @@ def _write(
         odds += [] if isinstance(piece, str) else [piece]
         text += piece if isinstance(piece, str) else piece.text
         tokens, now = tokens + 1, time.monotonic()
-        if now - begun > DEADLINE:
+        if late := now - begun > DEADLINE:
             break
         if now - shown >= PAUSE or tokens == 1:
             shown = now
             yield Writing(text, tokens, now - begun, False, _so_far(source, tokens), prompt, tuple(odds))
-    yield Writing(text, tokens, time.monotonic() - begun, True, _so_far(source, tokens), prompt, tuple(odds))
+    seconds, ended = time.monotonic() - begun, tokens < count and not late
+    yield Writing(text, tokens, seconds, True, _so_far(source, tokens), prompt, tuple(odds), ended)
 
 
 def _so_far(source: Source, tokens: int) -> Source:
@@ -320,7 +323,7 @@ def _compose(
         if now - shown >= PAUSE or tokens == 1:
             shown = now
             yield Writing(text, tokens, now - begun, False, source)
-    yield Writing(text, tokens, time.monotonic() - begun, True, source)
+    yield Writing(text, tokens, time.monotonic() - begun, True, source, ended=True)
 
 
 def _couplets(lines: list[str], form: str) -> str:

@@ -4,6 +4,9 @@ A model is given what it has learnt from, and no more: a square of a few pixels,
 (`zoo.data.pairs`). Here whatever a person has is brought to that: a drawing is thinned to an outline, what is marked in
 a photograph is replaced by the noise that the model takes for damage. Everything random comes from a seed, and the
 record of a result holds the small picture that went into the network, from which it can be made again.
+
+A network that enlarges is convolutional throughout and takes pictures of any size: `enlarge` gives it a picture as it
+is, or makes the picture as small as those that were learnt from first, where the result can be compared with it.
 """
 
 from __future__ import annotations
@@ -18,11 +21,12 @@ from PIL import Image
 
 from zoo.checkpoint import CheckpointError, read_json
 from zoo.data.image import VENDORS
-from zoo.data.pairs import DERIVED, as_floats, damaged, emoji_pairs, noisy, outline
+from zoo.data.pairs import DERIVED, as_floats, damaged, emoji_pairs, noisy, outline, small
+from zoo.engine import Network
 from zoo.engine.graphs import FILE as GRAPHS
 from zoo.entry import IMAGE_TRANSLATION
 from zoo.generate import library
-from zoo.generate.drawing import MAX_PIXELS, ink_of
+from zoo.generate.drawing import ink_of, on_white
 from zoo.generate.image import ENLARGED, Pictures, sheet_of
 from zoo.generate.inputs import InputError, number, one_of, quoted, seed_of, whole
 from zoo.generate.library import source_of
@@ -43,6 +47,8 @@ MIN_SIDE = 16
 """Pixels a side of a picture at least; of a source that is smaller, as many as it has."""
 MAX_RATIO = 8
 """How many times as long as the other a side may be."""
+MAX_ENLARGED = 256
+"""Pixels a side of a picture that is enlarged as it is: 256 x 256 at once take 0.65 GB and some seconds."""
 FILLED = 0.5
 """Share of a drawing that may be ink: beyond it is no drawing of lines."""
 MOST_MARKED = 0.5
@@ -62,6 +68,25 @@ class Way:
     source_size: int
     target_size: int
     channels: int
+
+
+@dataclass(frozen=True)
+class Enlargement:
+    """`pictures` are what the model was given and what it makes of that.
+
+    `given` is the size (width, height) of the person's picture, `seen` of what the model was given of it. `original` is
+    what the enlarged picture should be, where it was made small first: of its size, on white.
+    """
+
+    pictures: Pictures
+    given: tuple[int, int]
+    seen: tuple[int, int]
+    original: Image.Image | None
+
+    @property
+    def reduced(self) -> bool:
+        """Whether the picture was too large to be enlarged as it is, and some of it is lost."""
+        return self.original is None and self.seen != self.given
 
 
 @dataclass(frozen=True)
@@ -132,7 +157,7 @@ def translate(
     if how == "drawing":
         seen = sketch(picture, size)
     else:
-        coloured = _coloured(picture, min(size, MIN_SIDE))
+        coloured = _photograph(picture, min(size, MIN_SIDE))
         seen = fitted(coloured, size)
         if how == "edges":
             seen = _turned(outline(seen.transpose(2, 0, 1)[None])[0])
@@ -143,10 +168,8 @@ def translate(
         elif how == "noise":
             clean = as_floats(seen.transpose(2, 0, 1))
             seen = to_bytes(noisy(clean, Noise(seed), strength)[None])[0]
-    if (seen == seen[0, 0]).all():
-        raise InputError("there is nothing to see: the picture is of one shade")
-    values = seen.transpose(2, 0, 1).reshape(3 * size, size).astype(np.float32) / 255
-    return translate_seen(model, values, back=back)
+    _check_seen(seen)
+    return translate_seen(model, _stacked(seen), back=back)
 
 
 def translate_seen(model: str, seen: np.ndarray, *, back: bool = False) -> Pictures:
@@ -160,18 +183,66 @@ def translate_seen(model: str, seen: np.ndarray, *, back: bool = False) -> Pictu
     if back and not goes_back(model):
         raise InputError(f"{model} goes one way only: from {way.source} to {way.target}")
     found = library.get(model, IMAGE_TRANSLATION)
-    given = seen.reshape(1, 3, size, size).astype(np.float32) * 2 - 1
-    images = given if way.channels == 3 else given.mean(1, keepdims=True, dtype=np.float32)
-    (made,) = found.network.run("translator_back" if back else "translator", images=images)
-    after = _in_colours(to_bytes(made))
-    before = to_bytes(given)
-    if after.shape[1] > before.shape[1]:
-        factor = after.shape[1] // before.shape[1]
-        before = before.repeat(factor, 1).repeat(factor, 2)
+    before, after = _translated(found.network, way, seen.reshape(1, 3, size, size), back=back)
     both = np.concatenate([before, after])
     source = source_of(found, model, "image.translate", {"back": back}, parents=(drawing(seen),))
     enlarged = [grid(image[None], 1, scale=ENLARGED) for image in both]
     return Pictures(enlarged, sheet_of(both, 2), ["before", "after"], source)
+
+
+def enlarge(model: str, picture: Image.Image | np.ndarray | None, *, shrink: bool = False) -> Enlargement:
+    """Enlarge a picture as it is, in its own size and shape, up to 256 pixels a side; a larger one is reduced to that.
+
+    With `shrink` it is fitted into a white square of the large size, and what the model is given are the means of its
+    squares, as in training: the result can then be compared with the original. Raises InputError for what cannot be
+    used, before anything is loaded, with `shrink` also for a picture smaller than that square.
+    """
+    way = _way_to_enlarge(model)
+    coloured = _photograph(picture, min(way.source_size, MIN_SIDE))
+    width, height = given = coloured.size
+    original = None
+    if shrink:
+        if max(given) < way.target_size:
+            raise InputError(
+                f"the picture has {width} x {height} pixels; at least {way.target_size} on its longer side are needed "
+                "to make it small first: enlarge it as it is"
+            )
+        square = fitted(coloured, way.target_size)
+        original = Image.fromarray(square)
+        scale = way.target_size // way.source_size
+        seen = _turned(small(square.transpose(2, 0, 1)[None], scale)[0])
+    else:
+        if max(given) > MAX_ENLARGED:
+            wide, high = (max(1, round(side * MAX_ENLARGED / max(given))) for side in given)
+            coloured = coloured.resize((wide, high), Image.Resampling.BOX)
+        seen = np.asarray(coloured)
+    _check_seen(seen)
+    pictures = translate_seen(model, _stacked(seen)) if shrink else enlarge_seen(model, _stacked(seen))
+    return Enlargement(pictures, given, (seen.shape[1], seen.shape[0]), original)
+
+
+def enlarge_seen(model: str, seen: np.ndarray) -> Pictures:
+    """Enlarge a picture of any size: float32 (3h, w) in [0, 1], its three colours one below the other.
+
+    The pictures are as large as the model makes them, what it was given with every pixel as a square. Raises InputError
+    for a model that does not enlarge, and above 256 pixels a side.
+    """
+    way = _way_to_enlarge(model)
+    height, width = seen.shape[0] // 3, seen.shape[1]
+    if seen.shape[0] % 3 or not (0 < height <= MAX_ENLARGED and 0 < width <= MAX_ENLARGED):
+        raise InputError(f"the picture is seen as {seen.shape}; three colours of 1 to {MAX_ENLARGED} a side are needed")
+    found = library.get(model, IMAGE_TRANSLATION)
+    before, after = _translated(found.network, way, seen.reshape(1, 3, height, width))
+    both = np.concatenate([before, after])
+    source = source_of(found, model, "image.enlarge", {}, parents=(drawing(seen),))
+    return Pictures([Image.fromarray(one) for one in both], sheet_of(both, 2), ["before", "after"], source)
+
+
+def _way_to_enlarge(model: str) -> Way:
+    way = way_of(model)
+    if way.source != "small":
+        raise InputError(f"{model} enlarges nothing; it goes from {way.source} to {way.target}")
+    return way
 
 
 def sketch(picture: Any, size: int) -> np.ndarray:
@@ -187,10 +258,10 @@ def sketch(picture: Any, size: int) -> np.ndarray:
     scale = (size - 2 * margin) / max(ink.shape)
     height, width = (max(1, round(side * scale)) for side in ink.shape)
     how = Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR
-    small = np.asarray(Image.fromarray(ink.astype(np.float32)).resize((width, height), how))
+    shrunk = np.asarray(Image.fromarray(ink.astype(np.float32)).resize((width, height), how))
     page = np.zeros((size, size), bool)
     top, left = (size - height) // 2, (size - width) // 2
-    page[top : top + height, left : left + width] = small >= _LINE * small.max()
+    page[top : top + height, left : left + width] = shrunk >= _LINE * shrunk.max()
     return np.repeat(np.where(thinned(page), 0, 255).astype(np.uint8)[:, :, None], 3, axis=2)
 
 
@@ -256,33 +327,40 @@ def _sample(source: str, target: str, size: int, scale: int) -> tuple[tuple[str,
     return data.names, to_bytes(sources), to_bytes(targets)
 
 
-def _coloured(picture: Any, least: int) -> Image.Image:
-    """A PIL image, or an array uint8 (h, w) or (h, w, 3 or 4), -> RGB, on white. Raises InputError."""
+def _translated(network: Network, way: Way, seen: np.ndarray, *, back: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """seen float32 (1, 3, h, w) in [0, 1] -> it and what the network makes of it, of one size: uint8 (1, h', w', 3)."""
+    given = seen.astype(np.float32) * 2 - 1
+    images = given if way.channels == 3 else given.mean(1, keepdims=True, dtype=np.float32)
+    (made,) = network.run("translator_back" if back else "translator", images=images)
+    before, after = to_bytes(given), _in_colours(to_bytes(made))
+    factor = max(1, after.shape[1] // before.shape[1])
+    return before.repeat(factor, 1).repeat(factor, 2), after
+
+
+def _check_seen(seen: np.ndarray) -> None:
+    """Raise InputError where a picture uint8 (h, w, 3) shows nothing."""
+    if (seen == seen[0, 0]).all():
+        raise InputError("there is nothing to see: the picture is of one shade")
+
+
+def _stacked(seen: np.ndarray) -> np.ndarray:
+    """uint8 (h, w, 3) -> float32 (3h, w) in [0, 1], as records keep a picture: its colours one below the other."""
+    height, width, colours = seen.shape
+    return seen.transpose(2, 0, 1).reshape(colours * height, width).astype(np.float32) / 255
+
+
+def _photograph(picture: Any, least: int) -> Image.Image:
+    """A picture of `least` pixels a side, as `zoo.generate.drawing.on_white` takes it, -> RGB. Raises InputError."""
     if picture is None:
         raise InputError("there is no picture; upload or draw one first")
-    if isinstance(picture, np.ndarray):
-        shape = picture.shape
-        flat = len(shape) == 2 or (len(shape) == 3 and shape[2] in (3, 4))
-        if picture.dtype != np.uint8 or not flat or 0 in shape:
-            raise InputError(f"the picture is an array {picture.dtype} {shape}; uint8 (height, width, 3) is allowed")
-        picture = Image.fromarray(picture)
-    if not isinstance(picture, Image.Image):
-        raise InputError(f"the picture is {quoted(picture)}; it must be a picture")
+    picture = on_white(picture)
     width, height = picture.size
-    if width * height > MAX_PIXELS:
-        raise InputError(f"the picture has {width:,} x {height:,} pixels; {MAX_PIXELS / 1e6:g} megapixels are allowed")
     if min(width, height) < least:
         raise InputError(f"the picture has {width} x {height} pixels; at least {least} a side are needed")
     if max(width, height) > MAX_RATIO * min(width, height):
         raise InputError(
             f"the picture has {width:,} x {height:,} pixels; one side may be at most {MAX_RATIO} times the other"
         )
-    if picture.mode.startswith("I") or picture.mode == "F":  # 16 bits a pixel, grey
-        values = np.asarray(picture, np.float64).clip(0, 65535)
-        picture = Image.fromarray((values / 257).round().astype(np.uint8))
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
     return picture.convert("RGB")
 
 

@@ -19,6 +19,7 @@ from zoo.generate import library
 from zoo.generate.beam import Hypothesis, largest, log_chances, search
 from zoo.generate.inputs import InputError, one_of, quoted, whole, words
 from zoo.generate.library import Loaded, Source, source_of
+from zoo.generate.prose import Odds
 from zoo.generate.text import tokenizer_of
 from zoo.generate.verse import is_han
 
@@ -56,16 +57,6 @@ _STRESS = {"1": "ˈ", "2": "ˌ"}
 
 
 @dataclass(frozen=True)
-class Token:
-    """A token as it was written, its probability at its place, and the likeliest tokens there, itself perhaps among
-    them, as (text, probability)."""
-
-    text: str
-    probability: float
-    others: tuple[tuple[str, float], ...]
-
-
-@dataclass(frozen=True)
 class Sentence:
     """One sentence: what the model read, what it wrote, token by token, and what it would have written otherwise.
 
@@ -75,7 +66,7 @@ class Sentence:
 
     read: str
     text: str
-    tokens: tuple[Token, ...]
+    tokens: tuple[Odds, ...]
     others: tuple[str, ...]
     long: bool
     strange: bool
@@ -95,12 +86,12 @@ class Translation:
 @dataclass(frozen=True)
 class Pronunciation:
     """A word and how it sounds: phonemes of ARPAbet, the same in the IPA with the stress before its vowel, the tokens
-    with their probabilities, and other pronunciations, likeliest first."""
+    with their odds, and other pronunciations, likeliest first."""
 
     word: str
     phonemes: tuple[str, ...]
     ipa: str
-    tokens: tuple[Token, ...]
+    tokens: tuple[Odds, ...]
     others: tuple[tuple[str, ...], ...]
 
 
@@ -317,7 +308,7 @@ def _phonemes(tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[str, ...]:
     return tuple(_text(tokenizer, ids).split())
 
 
-def _tokens(network: Network, tokenizer: Tokenizer, source: Sequence[int], ids: Sequence[int]) -> tuple[Token, ...]:
+def _tokens(network: Network, tokenizer: Tokenizer, source: Sequence[int], ids: Sequence[int]) -> tuple[Odds, ...]:
     """The tokens of a target with their probabilities; its end, where it has one, is the last, with the text ""."""
     end = number_of(tokenizer, END)
     chances = np.exp(log_chances(network, source, ids, end))
@@ -327,6 +318,6 @@ def _tokens(network: Network, tokenizer: Tokenizer, source: Sequence[int], ids: 
         return "" if token == end else str(tokenizer.id_to_token(int(token)))
 
     return tuple(
-        Token(shown(token), float(row[token]), tuple((shown(t), float(v)) for t, v in zip(best, most, strict=True)))
+        Odds(shown(token), float(row[token]), tuple((shown(t), float(v)) for t, v in zip(best, most, strict=True)))
         for token, row, best, most in zip(ids, chances, places, values, strict=True)
     )

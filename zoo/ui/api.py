@@ -13,11 +13,11 @@ import hmac
 import os
 import secrets
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -35,8 +35,22 @@ from zoo.generate.inputs import InputError, quoted
 from zoo.ui import api_results as results
 from zoo.ui.api_docs import page
 from zoo.ui.api_errors import HANDLERS, Refused, refusal
-from zoo.ui.api_replies import Choice, CompletionReply, ErrorReply, ImageReply, ModelCard, ModelList, Picture, Usage
-from zoo.ui.api_schema import Completion, ImageRequest, Speech
+from zoo.ui.api_replies import (
+    ChatChoice,
+    ChatChunk,
+    ChatPiece,
+    ChatReply,
+    Choice,
+    CompletionReply,
+    ErrorReply,
+    ImageReply,
+    ModelCard,
+    ModelList,
+    Picture,
+    Said,
+    Usage,
+)
+from zoo.ui.api_schema import ChatRequest, Completion, ImageRequest, Speech
 from zoo.ui.guard import MAX_QUEUE, clean, report
 from zoo.ui.strings import chinese, english, say
 
@@ -107,6 +121,7 @@ def _api() -> FastAPI:
         ("/v1/models", list_models, "GET", ModelList, {}),
         ("/v1/models/{name:path}", get_model, "GET", ModelCard, {}),
         ("/v1/completions", complete, "POST", CompletionReply, {"text/event-stream": {}}),
+        ("/v1/chat/completions", chat, "POST", ChatReply, {"text/event-stream": {}}),
         ("/v1/images/generations", draw, "POST", ImageReply, {}),
         ("/v1/audio/speech", speak, "POST", None, {f"audio/{kind}": {} for kind in ("wav", "flac", "pcm")}),
     ):
@@ -137,19 +152,40 @@ async def complete(asked: Completion, request: Request) -> Response:
     """Write a text, or a poem by its form, at once or as a stream."""
     await _in_thread(results.check_completion, asked)
     work = _steps(request, results.write(asked, _seed(asked.seed)))
-    about: dict[str, Any] = {"id": f"cmpl-{secrets.token_hex(12)}", "created": int(time.time()), "model": asked.model}
+    about = _about("cmpl", asked)
     if asked.stream:
-        events = _events(asked, about, work)
+
+        def event(pieces: Sequence[results.Piece], usage: Usage | None = None) -> BaseModel:
+            return CompletionReply(**about, choices=[_choice(piece) for piece in pieces], usage=usage)
+
+        events = _events(asked, work, event)
         return Events(await anext(events), events)  # what is refused before the first piece has its own status
-    choices: list[Choice] = []
-    read = written = 0
-    async with aclosing(work):
-        async for piece in work:
-            so_far = choices.pop().text if len(choices) > piece.index else ""
-            choices.append(_choice(replace(piece, text=so_far + piece.text)))
-            read, written = read + _read(asked, piece), written + piece.tokens
-    usage = Usage(prompt_tokens=read, completion_tokens=written, total_tokens=read + written)
-    return _json(CompletionReply(**about, choices=choices, usage=usage))
+    texts, usage = await _whole(asked, work)
+    return _json(CompletionReply(**about, choices=[_choice(one) for one in texts], usage=usage))
+
+
+async def chat(asked: ChatRequest, request: Request) -> Response:
+    """Answer the last message of a conversation, at once or as a stream."""
+    await _in_thread(results.check_chat, asked)
+    work = _steps(request, results.answer(asked, _seed(asked.seed)))
+    about = _about("chatcmpl", asked)
+    if asked.stream:
+        begun: set[int] = set()
+
+        def event(pieces: Sequence[results.Piece], usage: Usage | None = None) -> BaseModel:
+            return ChatChunk(**about, choices=[_delta(piece, begun) for piece in pieces], usage=usage)
+
+        events = _events(asked, work, event)
+        return Events(await anext(events), events)
+    replies, usage = await _whole(asked, work)
+    choices = [
+        ChatChoice(
+            index=one.index, message=Said(role="assistant", content=one.text), finish_reason=one.ended or "length",
+            seed=one.seed, source=one.source.line(),
+        )
+        for one in replies
+    ]  # fmt: skip
+    return _json(ChatReply(**about, choices=choices, usage=usage))
 
 
 async def draw(asked: ImageRequest, request: Request) -> Response:
@@ -159,6 +195,8 @@ async def draw(asked: ImageRequest, request: Request) -> Response:
     seed = _seed(asked.seed)
     async with aclosing(_steps(request, results.draw(asked, shown, seed))) as work:
         async for drawn in work:
+            if not isinstance(drawn, results.Drawn):
+                continue  # a share that is done
             text = base64.b64encode(drawn.png).decode()
             inline = asked.response_format == "b64_json"
             kept = {"b64_json": text} if inline else {"url": f"data:image/png;base64,{text}"}
@@ -198,10 +236,27 @@ class Events(StreamingResponse):
                 await super().__call__(scope, receive, send)
 
 
+async def _whole(
+    asked: Completion | ChatRequest, work: AsyncGenerator[results.Piece, None]
+) -> tuple[list[results.Piece], Usage]:
+    """The texts of a request, each as one piece, and their tokens."""
+    texts: list[results.Piece] = []
+    read = written = 0
+    async with aclosing(work):
+        async for piece in work:
+            so_far = texts.pop().text if len(texts) > piece.index else ""
+            texts.append(replace(piece, text=so_far + piece.text))
+            read, written = read + _read(asked, piece), written + piece.tokens
+    return texts, Usage(prompt_tokens=read, completion_tokens=written, total_tokens=read + written)
+
+
 async def _events(
-    asked: Completion, about: dict[str, Any], work: AsyncGenerator[results.Piece, None]
+    asked: Completion | ChatRequest, work: AsyncGenerator[results.Piece, None], event: Callable[..., BaseModel]
 ) -> AsyncGenerator[str, None]:
-    """A stream as OpenAI's is: a piece an event, at the end the usage if asked for, and [DONE]."""
+    """A stream as OpenAI's is: a piece an event, at the end the usage if asked for, and [DONE].
+
+    `event` makes a reply of pieces, and of the usage.
+    """
     usage = bool(asked.stream_options and asked.stream_options.include_usage)
     read = written = 0
     started = False
@@ -210,7 +265,7 @@ async def _events(
             async for piece in work:
                 started = True
                 read, written = read + _read(asked, piece), written + piece.tokens
-                yield _event(CompletionReply(**about, choices=[_choice(piece)]))
+                yield _event(event([piece]))
         except Refused as refused:
             if not started:
                 raise
@@ -218,11 +273,11 @@ async def _events(
             return
     if usage:
         total = Usage(prompt_tokens=read, completion_tokens=written, total_tokens=read + written)
-        yield _event(CompletionReply(**about, choices=[], usage=total))
+        yield _event(event([], total))
     yield "data: [DONE]\n\n"
 
 
-def _event(reply: CompletionReply) -> str:
+def _event(reply: BaseModel) -> str:
     return f"data: {clean(reply.model_dump_json())}\n\n"
 
 
@@ -232,7 +287,11 @@ async def _ahead(first: str, rest: AsyncIterator[str]) -> AsyncIterator[str]:
         yield event
 
 
-def _read(asked: Completion, piece: results.Piece) -> int:
+def _about(prefix: str, asked: Completion | ChatRequest) -> dict[str, Any]:
+    return {"id": f"{prefix}-{secrets.token_hex(12)}", "created": int(time.time()), "model": asked.model}
+
+
+def _read(asked: Completion | ChatRequest, piece: results.Piece) -> int:
     """Tokens of a prompt, counted once for all texts that go on from it."""
     return piece.prompt_tokens if piece.index % asked.n == 0 else 0
 
@@ -240,6 +299,16 @@ def _read(asked: Completion, piece: results.Piece) -> int:
 def _choice(piece: results.Piece) -> Choice:
     return Choice(
         index=piece.index, text=piece.text, finish_reason=piece.ended, seed=piece.seed, source=piece.source.line()
+    )
+
+
+def _delta(piece: results.Piece, begun: set[int]) -> ChatPiece:
+    """A piece of a reply; the first one of each says whose it is. `begun` are those that have begun."""
+    role: Literal["assistant"] | None = None if piece.index in begun else "assistant"
+    begun.add(piece.index)
+    said = Said(role=role, content=piece.text if role or piece.text else None)
+    return ChatPiece(
+        index=piece.index, delta=said, finish_reason=piece.ended, seed=piece.seed, source=piece.source.line()
     )
 
 

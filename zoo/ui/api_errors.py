@@ -14,13 +14,25 @@ from zoo.config import suggestion
 from zoo.generate.inputs import InputError, quoted
 from zoo.ui import api_results as results
 from zoo.ui.api_replies import Code, problem
-from zoo.ui.api_schema import Completion, ImageRequest, Speech, StreamOptions, allowed, properties
+from zoo.ui.api_schema import (
+    ChatRequest,
+    Completion,
+    ImageRequest,
+    Message,
+    Speech,
+    StreamOptions,
+    allowed,
+    properties,
+)
 from zoo.ui.gate import MAX_JSON, TooLarge
 from zoo.ui.guard import Busy, clean
 
 _REQUESTS: dict[str, type[BaseModel]] = {
-    "/v1/completions": Completion, "/v1/images/generations": ImageRequest, "/v1/audio/speech": Speech,
+    "/v1/completions": Completion, "/v1/chat/completions": ChatRequest, "/v1/images/generations": ImageRequest,
+    "/v1/audio/speech": Speech,
 }  # fmt: skip
+_INNER: dict[str, type[BaseModel]] = {"stream_options": StreamOptions, "messages": Message}
+"""Fields that hold objects."""
 
 
 class Refused(Exception):
@@ -84,14 +96,18 @@ async def _misread(request: Request, error: Exception) -> Response:
         words = "The body must be a JSON object, sent with content-type: application/json; see /docs."
         return Refused(400, words, "invalid_json").response()
     name, given = where[0], quoted(fault["input"])
+    inner = [part for part in where[1:] if not part.isdecimal()]  # the field of an object, whatever its number
     if fault["type"] == "extra_forbidden":
-        known = properties(StreamOptions if len(where) > 1 else asked)
+        known = properties(_INNER[name] if len(where) > 1 else asked)
         words = f"there is no parameter {quoted(where[-1])}{suggestion(clean(where[-1][:60]), known)}"
         return Refused(400, words, "unknown_parameter", clean(where[-1][:60])).response()
-    takes = allowed(properties(asked)[name])
+    shown, takes = name, allowed(properties(asked)[name])
+    if inner and name in _INNER and inner[0] in properties(_INNER[name]):
+        shown = ".".join(where[: where.index(inner[0]) + 1])
+        takes = allowed(properties(_INNER[name])[inner[0]])
     if fault["type"] == "missing":
-        return Refused(400, f"{name} is missing; it takes {takes}", "missing", name).response()
-    return Refused(400, f"{name} is {given}; it takes {takes}", "invalid_value", name).response()
+        return Refused(400, f"{shown} is missing; it takes {takes}", "missing", name).response()
+    return Refused(400, f"{shown} is {given}; it takes {takes}", "invalid_value", name).response()
 
 
 HANDLERS: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {

@@ -42,6 +42,57 @@ class CompletionReply(BaseModel):
     usage: Usage | None = None
 
 
+class Said(BaseModel):
+    """A reply, or in a stream the next piece of it."""
+
+    role: Literal["assistant"] | None = None
+    content: str | None = None
+
+
+class ChatChoice(BaseModel):
+    """One reply. `source` and `seed` are ours: where it came from."""
+
+    index: int
+    message: Said
+    finish_reason: Literal["stop", "length"]
+    logprobs: None = None
+    seed: int
+    source: str
+
+
+class ChatReply(BaseModel):
+    """The replies."""
+
+    id: str
+    object: Literal["chat.completion"] = "chat.completion"
+    created: int
+    model: str
+    choices: list[ChatChoice]
+    usage: Usage
+
+
+class ChatPiece(BaseModel):
+    """A piece of a reply in a stream."""
+
+    index: int
+    delta: Said
+    finish_reason: Literal["stop", "length"] | None
+    logprobs: None = None
+    seed: int
+    source: str
+
+
+class ChatChunk(BaseModel):
+    """An event of a stream."""
+
+    id: str
+    object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
+    created: int
+    model: str
+    choices: list[ChatPiece]
+    usage: Usage | None = None
+
+
 class Picture(BaseModel):
     """One PNG, in base64 or as a data: URL. `label`, `seed` and `source` are ours."""
 

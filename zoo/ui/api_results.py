@@ -10,13 +10,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+from zoo.data.dialogue import ROLES
 from zoo.entry import AUDIO_GENERATION, IMAGE_GENERATION, TEXT_GENERATION
-from zoo.generate import audio, crossmodal, image, library, text
+from zoo.generate import audio, chat, crossmodal, image, library, text
 from zoo.generate.inputs import InputError, one_of, quoted
 from zoo.generate.provenance import png, wav
 from zoo.noise import MAX_SEED
 from zoo.ui.api_replies import ModelCard
-from zoo.ui.api_schema import MAX_TEXTS, Completion, ImageRequest, Speech
+from zoo.ui.api_schema import MAX_TEXTS, ChatRequest, Completion, ImageRequest, Speech
 from zoo.ui.guard import compute, one_at_a_time
 
 ENDPOINTS = {
@@ -25,6 +26,9 @@ ENDPOINTS = {
     AUDIO_GENERATION: "/v1/audio/speech",
 }
 """Where a task is asked for."""
+CHAT = "/v1/chat/completions"
+"""Where checkpoints that chat are asked, whatever they do for that."""
+_ROLES = dict(zip(("user", "assistant"), ROLES, strict=True))
 _FOR_POEMS = ("form", "title", "author", "acrostic")
 
 
@@ -82,10 +86,13 @@ def model_cards() -> list[ModelCard]:
 def _card(row: dict[str, Any]) -> ModelCard:
     name = str(row["name"])
     endpoint, choices = None, []
-    for task in library.tasks_of(library.config_of(name)["model"]):
-        if task in ENDPOINTS:
-            endpoint, choices = ENDPOINTS[task], _choices(name, task)
-            break
+    if name in chat.choices():
+        endpoint = CHAT
+    else:
+        for task in library.does(library.config_of(name)):
+            if task in ENDPOINTS:
+                endpoint, choices = ENDPOINTS[task], _choices(name, task)
+                break
     return ModelCard(
         id=name, created=int((library.folder_of(name) / "config.json").stat().st_mtime), owned_by="model-zoo",
         task=str(row["task"]), endpoint=endpoint, choices=choices, parameters=row["parameters"], figure=row["figure"],
@@ -101,12 +108,14 @@ def _choices(name: str, task: str) -> list[str]:
 
 def check_completion(asked: Completion) -> None:
     """Raise ParameterError for parameters that do not go together, before the machine is waited for."""
-    _check_model(asked.model, TEXT_GENERATION)
+    chatters = [name for name in library.choices(TEXT_GENERATION) if text.is_chat(name)]
+    if asked.model in chatters:
+        raise UnknownModel("model", f"{asked.model} answers messages; it is asked at {CHAT}")
+    _check_model(asked.model, [name for name in library.choices(TEXT_GENERATION) if name not in chatters])
     prompts = _prompts(asked)
     if len(prompts) * asked.n > MAX_TEXTS:
         raise ParameterError("n", f"{len(prompts)} prompts times n = {asked.n} are too many; at most {MAX_TEXTS} texts")
-    if asked.stream_options is not None and not asked.stream:
-        raise ParameterError("stream_options", "stream_options is only for stream: true")
+    _check_stream(asked)
     given = {name for name in asked.model_fields_set if getattr(asked, name) != Completion.model_fields[name].default}
     if not text.is_verse(asked.model):
         for name in given.intersection(_FOR_POEMS):
@@ -123,19 +132,36 @@ def check_completion(asked: Completion) -> None:
         raise ParameterError("title", "a poem's title is the prompt or title, not both")
 
 
+def _check_stream(asked: Completion | ChatRequest) -> None:
+    if asked.stream_options is not None and not asked.stream:
+        raise ParameterError("stream_options", "stream_options is only for stream: true")
+
+
+def check_chat(asked: ChatRequest) -> None:
+    """Raise ParameterError for a conversation that cannot be answered, before the machine is waited for."""
+    _check_model(asked.model, chat.choices())
+    _check_stream(asked)
+    if asked.messages[-1].role != "user":
+        raise ParameterError("messages", "the last message is the assistant's; it must be the user's, to be answered")
+    newer = asked.max_completion_tokens
+    if newer is not None and "max_tokens" in asked.model_fields_set and asked.max_tokens != newer:
+        both = f"max_completion_tokens is {newer}, max_tokens {asked.max_tokens}: give one of them"
+        raise ParameterError("max_completion_tokens", both)
+
+
 def _prompts(asked: Completion) -> list[str]:
     return [asked.prompt] if isinstance(asked.prompt, str) else asked.prompt
 
 
-def _check_model(name: str, task: str) -> None:
-    """Raise UnknownModel unless `name` is installed and does `task`. Nothing is fetched, whatever the name."""
+def _check_model(name: str, able: Sequence[str]) -> None:
+    """Raise UnknownModel unless `name` is one of the models that are `able`. Nothing is fetched, whatever the name."""
+    if not able:
+        raise UnknownModel("model", f"no model that does this is installed here, and {quoted(name)} is none")
     try:
-        one_of("the model", name, library.choices(task))
+        one_of("the model", name, able)
     except InputError as error:
         known = {row["name"] for row in library.table()}
-        message = (
-            f"{name} does not do this; use one of {', '.join(library.choices(task))}" if name in known else str(error)
-        )
+        message = f"{name} does not do this; use one of {', '.join(able)}" if name in known else str(error)
         raise UnknownModel("model", message) from error
 
 
@@ -151,46 +177,91 @@ def write(asked: Completion, seed: int) -> Iterator[Piece]:
                 text.compose, asked.model, asked.form, title=title, author=asked.author, acrostic=asked.acrostic,
                 temperature=asked.temperature, top_k=asked.top_k, top_p=asked.top_p, seed=own_seed,
             )  # fmt: skip
-            yield from _pieces(asked, index, own_seed, steps, "stop", title and f"{title}\n", title + asked.author)
+            yield from _pieces(asked, index, own_seed, _verses(steps, title, asked.author))
         else:
             steps = compute(
                 text.write, asked.model, prompt, max_new_tokens=asked.max_tokens, temperature=asked.temperature,
                 top_k=asked.top_k, top_p=asked.top_p, repetition_penalty=asked.repetition_penalty, seed=own_seed,
             )  # fmt: skip
-            yield from _pieces(asked, index, own_seed, steps, "length", prompt, prompt)
+            yield from _pieces(asked, index, own_seed, _prose(steps))
 
 
-def _pieces(
-    asked: Completion,
-    index: int,
-    seed: int,
-    steps: Iterator[text.Writing],
-    ends: Literal["stop", "length"],
-    echo: str,
-    read: str,
-) -> Iterator[Piece]:
-    """What is new at each step, but for what may still turn out to be the beginning of a stop sequence.
+@one_at_a_time
+def answer(asked: ChatRequest, seed: int) -> Iterator[Piece]:
+    """The replies of a request one after the other, in pieces as they are written."""
+    *before, last = asked.messages
+    turns = [(_ROLES[message.role], message.said()) for message in before]
+    most = asked.max_tokens if asked.max_completion_tokens is None else asked.max_completion_tokens
+    for index in range(asked.n):
+        own_seed = _after(seed, index)
+        steps = compute(
+            chat.reply, asked.model, turns, last.said(), max_new_tokens=most, temperature=asked.temperature,
+            top_k=asked.top_k, top_p=asked.top_p, repetition_penalty=asked.repetition_penalty, seed=own_seed,
+        )  # fmt: skip
+        said = [*(turn for _, turn in turns if turn.strip()), last.said()]
+        yield from _pieces(asked, index, own_seed, _replies(asked.model, steps, said, most))
 
-    `ends` is why the text ends unless it is stopped, `echo` what stands before it if asked for, `read` what counts as
-    the prompt.
-    """
+
+@dataclass(frozen=True)
+class _Step:
+    """A text as far as it is written; `ended` when it came to an end of its own. `before` is what stands before it,
+    where it is to be repeated, `read` what counts as the prompt."""
+
+    text: str
+    tokens: int
+    done: bool
+    ended: bool
+    source: library.Source
+    before: str
+    read: str
+
+
+def _prose(steps: Iterator[text.Writing]) -> Iterator[_Step]:
+    with closing(steps):  # type: ignore[type-var]
+        for one in steps:
+            new = one.text[len(one.prompt) :]
+            yield _Step(new, one.tokens, one.done, one.ended, one.source, one.prompt, one.prompt)
+
+
+def _verses(steps: Iterator[text.Writing], title: str, author: str) -> Iterator[_Step]:
+    with closing(steps):  # type: ignore[type-var]
+        for one in steps:
+            yield _Step(
+                one.text, one.tokens, one.done, one.ended, one.source, title and f"{title}\n", f"{title}{author}"
+            )  # fmt: skip
+
+
+def _replies(model: str, steps: Iterator[chat.Reply], said: Sequence[str], most: int) -> Iterator[_Step]:
+    """A reply that was found has not been written, but takes as many tokens as it has."""
+    with closing(steps):  # type: ignore[type-var]
+        for one in steps:
+            found = one.done and one.score is not None
+            tokens = text.count_tokens(model, one.text) if found else one.tokens
+            ended = one.done and (found or one.tokens < most)
+            yield _Step(one.text, tokens, one.done, ended, one.source, "", "\n".join(said[one.forgotten :]))
+
+
+def _pieces(asked: Completion | ChatRequest, index: int, seed: int, steps: Iterator[_Step]) -> Iterator[Piece]:
+    """What is new at each step, but for what may still turn out to be the beginning of a stop sequence."""
     stops = [asked.stop] if isinstance(asked.stop, str) else asked.stop or []
+    echo = isinstance(asked, Completion) and asked.echo
     sent = 0
     with closing(steps):  # type: ignore[type-var]
         for step in steps:
-            if asked.echo and echo:
-                yield Piece(index, step.prompt or echo, seed, step.source)
-                echo = ""
-            new = step.text[len(step.prompt) :]
-            end = ending(new, stops)
-            ready = new[:end] if end is not None or step.done else new[: len(new) - _undecided(new, stops)]
+            if echo and step.before:
+                yield Piece(index, step.before, seed, step.source)
+                echo = False
+            end = ending(step.text, stops)
+            whole = end is not None or step.done
+            ready = step.text[:end] if whole else step.text[: len(step.text) - _undecided(step.text, stops)]
             if len(ready) > sent:
                 yield Piece(index, ready[sent:], seed, step.source)
                 sent = len(ready)
-            if end is not None or step.done:
-                before = text.count_tokens(asked.model, step.prompt or read)
+            if whole:
+                read = text.count_tokens(asked.model, step.read)
                 count = step.tokens if end is None else text.count_tokens(asked.model, ready)
-                yield Piece(index, "", seed, step.source, ends if end is None else "stop", before, count)
+                reason: Literal["stop", "length"] = "stop" if end is not None or step.ended else "length"
+                yield Piece(index, "", seed, step.source, reason, read, count)
                 return
 
 
@@ -210,7 +281,8 @@ def _undecided(written: str, stops: Sequence[str]) -> int:
 
 def check_pictures(asked: ImageRequest) -> list[str]:
     """What each picture shows: a class, a number's digits, or "" where there are no classes. Raises ParameterError."""
-    _check_model(asked.model, IMAGE_GENERATION)
+    _check_model(asked.model, library.choices(IMAGE_GENERATION))
+    _check_sampler(asked)
     names = image.class_names(asked.model)
     prompt = asked.prompt.strip()
     if not names:
@@ -233,18 +305,32 @@ def check_pictures(asked: ImageRequest) -> list[str]:
     return [digits] * asked.n
 
 
+def _check_sampler(asked: ImageRequest) -> None:
+    """Raise ParameterError for the first of truncation, steps and guidance that the model has no use for."""
+    for name, alone in (
+        ("truncation", (asked.truncation, None, None)),
+        ("steps", (1.0, asked.steps, None)),
+        ("guidance", (1.0, None, asked.guidance)),
+    ):
+        try:
+            image.sampler_of(asked.model, *alone)
+        except InputError as error:
+            raise ParameterError(name, str(error)) from error
+
+
 @one_at_a_time
-def draw(asked: ImageRequest, shown: list[str], seed: int) -> Iterator[Drawn]:
-    """The pictures of a request, one by one."""
+def draw(asked: ImageRequest, shown: list[str], seed: int) -> Iterator[Drawn | float]:
+    """The pictures of a request, one by one; before each, where a model draws in many steps, the share that is done."""
     names = image.class_names(asked.model)
+    options = {"truncation": asked.truncation, "steps": asked.steps, "guidance": asked.guidance}
     for i, label in enumerate(shown):
         own_seed = _after(seed, i)
         if label and label not in names:
-            steps = compute(image.draw_number, asked.model, label, seed=own_seed, truncation=asked.truncation)
+            steps = compute(image.draw_number_live, asked.model, label, seed=own_seed, **options)
         else:
-            steps = compute(image.draw, asked.model, label or None, count=1, seed=own_seed, truncation=asked.truncation)
-        for found in steps:
-            yield _sized(found, asked.size, label, own_seed)
+            steps = compute(image.draw_live, asked.model, label or None, count=1, seed=own_seed, **options)
+        for step in steps:
+            yield step if isinstance(step, float) else _sized(step, asked.size, label, own_seed)
 
 
 def _sized(found: image.Pictures, size: str, label: str, seed: int) -> Drawn:
@@ -264,7 +350,7 @@ def _sized(found: image.Pictures, size: str, label: str, seed: int) -> Drawn:
 
 def check_speech(asked: Speech) -> str:
     """The digits to be said. Raises ParameterError."""
-    _check_model(asked.model, AUDIO_GENERATION)
+    _check_model(asked.model, library.choices(AUDIO_GENERATION))
     try:
         one_of("the voice", asked.voice, audio.speakers(asked.model))
     except InputError as error:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
 
 from zoo.entry import AUDIO_GENERATION, IMAGE_GENERATION, TEXT_GENERATION
-from zoo.generate import audio, crossmodal, image, text
+from zoo.generate import audio, chat, crossmodal, image, text
 from zoo.generate.library import DEFAULTS
 from zoo.noise import MAX_SEED
 
@@ -34,8 +34,13 @@ def _integral(value: Any) -> Any:
 Whole = Annotated[int, Strict(), BeforeValidator(_integral)]
 Seed = Annotated[int, Strict(), Field(ge=0, le=MAX_SEED), BeforeValidator(_integral)]
 Number = Annotated[float, Strict()]
+Steps = Annotated[int, Strict(), Field(ge=1, le=image.MAX_STEPS), BeforeValidator(_integral)]
+Guidance = Annotated[float, Strict(), Field(ge=0, le=image.MAX_GUIDANCE)]
+Tokens = Annotated[int, Strict(), Field(ge=1, le=chat.MAX_NEW_TOKENS), BeforeValidator(_integral)]
 Text = Annotated[str, Strict()]
 Flag = Annotated[bool, Strict()]
+_Stop = Annotated[str, Strict(), Field(min_length=1, max_length=MAX_STOP)]
+Stop = _Stop | Annotated[list[_Stop], Field(max_length=MAX_STOPS)] | None
 
 
 def _default(function: Callable[..., Any], name: str) -> Any:
@@ -98,13 +103,7 @@ class Completion(_Asked):
         "每个开头写几篇；种子依次加一",
         1, ge=1, le=MAX_TEXTS,
     )  # fmt: skip
-    stop: (
-        Annotated[str, Strict(), Field(min_length=1, max_length=MAX_STOP)]
-        | Annotated[
-            list[Annotated[str, Strict(), Field(min_length=1, max_length=MAX_STOP)]], Field(max_length=MAX_STOPS)
-        ]
-        | None
-    ) = _said("end before the first of these texts", "遇到其中任一段文字就停下，不含该段", None)
+    stop: Stop = _said("end before the first of these texts", "遇到其中任一段文字就停下，不含该段", None)
     stream: Flag = _said(
         "send the text while it is written, as server-sent events", "边写边发（server-sent events）", False
     )
@@ -144,6 +143,89 @@ class Completion(_Asked):
     user: Text = _said("taken and forgotten", "接受但不使用、不保存", "", max_length=MAX_NAME)
 
 
+Content = Annotated[str, Strict(), Field(max_length=chat.MAX_TURN)]
+
+
+class Part(_Asked):
+    """A piece of a message."""
+
+    type: Literal["text"] = _said("text is what is read here", "这里只读文字", "text")
+    text: Content = _said("its characters", "文字")
+
+
+class Message(_Asked):
+    """A turn of a conversation."""
+
+    role: Literal["user", "assistant"] = _said("who says it", "谁说的")
+    content: Content | Annotated[list[Part], Field(min_length=1, max_length=chat.MAX_TURNS)] = _said(
+        "what is said, also as a list of parts", "说了什么；也可为分段列表"
+    )
+    name: Text = _said("taken and forgotten", "接受但不使用、不保存", "", max_length=MAX_NAME)
+
+    def said(self) -> str:
+        """The text of it."""
+        return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
+
+
+class ChatRequest(_Asked):
+    """Answer the last message of a conversation; these models have learnt no instructions."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"messages": [{"role": "user", "content": "Have you seen a good movie lately?"}], "seed": 1}
+        }
+    )
+
+    model: Text = _said(
+        "a checkpoint that chats, as /v1/models lists it", "会聊天的模型，见 /v1/models",
+        _default(chat.reply, "model"), max_length=MAX_NAME,
+    )  # fmt: skip
+    messages: Annotated[list[Message], Field(min_length=1, max_length=chat.MAX_TURNS + 1)] = _said(
+        'what was said, each {"role": "user" or "assistant", "content": ...}; the last one is answered. The oldest are '
+        "left out where they no longer fit",
+        '说过的话，每条 {"role": "user" 或 "assistant", "content": ...}；回答最后一条，放不下时略去最早的',
+    )
+    max_tokens: Tokens = _said(
+        "how many tokens to write at most; a reply that is found comes whole",
+        "至多写多少个词元；检索到的回复总是完整的",
+        _default(chat.reply, "max_new_tokens"),
+    )  # fmt: skip
+    max_completion_tokens: Tokens | None = _said("the newer name of max_tokens", "max_tokens 的新名字", None)
+    temperature: Number = _said(
+        "0 takes the likeliest token, 1 samples as trained", "0 取最可能的词元，1 按训练时的分布采样",
+        _default(chat.reply, "temperature"), ge=0, le=text.MAX_TEMPERATURE,
+    )  # fmt: skip
+    top_p: Number = _said(
+        "keep the likeliest tokens that together have this probability", "只保留合计达到此概率的最可能词元",
+        _default(chat.reply, "top_p"), ge=chat.MIN_TOP_P, le=1,
+    )  # fmt: skip
+    n: Whole = _said(
+        "how many replies; the second comes from the seed after the first", "写几条回复；种子依次加一",
+        1, ge=1, le=MAX_TEXTS,
+    )  # fmt: skip
+    stop: Stop = _said("end before the first of these texts", "遇到其中任一段文字就停下，不含该段", None)
+    stream: Flag = _said(
+        "send the reply while it is written, as server-sent events", "边写边发（server-sent events）", False
+    )
+    stream_options: StreamOptions | None = _said("only with stream", "仅用于 stream", None)
+    seed: Seed | None = _said(
+        "the same seed gives the same reply; left out, one is drawn and told",
+        "同一种子得到同一结果；不填则随机，并写在结果里",
+        None,
+    )  # fmt: skip
+    top_k: Whole = _said(
+        "ours: keep only this many likeliest tokens; 0 keeps all", "扩展：只保留这么多个最可能的词元，0 为不限",
+        _default(chat.reply, "top_k"), ge=0, le=text.MAX_TOP_K,
+    )  # fmt: skip
+    repetition_penalty: Number = _said(
+        "ours: above 1 discourages tokens that the reply has already", "扩展：大于 1 时少用回复里已有的词元",
+        _default(chat.reply, "repetition_penalty"), ge=1, le=text.MAX_PENALTY,
+    )  # fmt: skip
+    frequency_penalty: Number = _said("here for OpenAI's clients", "为兼容 OpenAI 客户端", 0, ge=0, le=0)
+    presence_penalty: Number = _said("here for OpenAI's clients", "为兼容 OpenAI 客户端", 0, ge=0, le=0)
+    user: Text = _said("taken and forgotten", "接受但不使用、不保存", "", max_length=MAX_NAME)
+
+
 class ImageRequest(_Asked):
     """Draw pictures of a class, or of a number's digits side by side."""
 
@@ -179,6 +261,16 @@ class ImageRequest(_Asked):
     truncation: Number = _said(
         "ours: scale of the noise; below 1 is more typical and less varied", "扩展：噪声的尺度；小于 1 更典型，少变化",
         _default(image.draw, "truncation"), ge=image.MIN_TRUNCATION, le=image.MAX_TRUNCATION,
+    )  # fmt: skip
+    steps: Steps | None = _said(
+        "ours, for models that draw in many steps: how many; left out, the model's own number",
+        "扩展，用于多步作画的模型：步数；不填则用模型自带的步数",
+        None,
+    )  # fmt: skip
+    guidance: Guidance | None = _said(
+        "ours, for models that draw in many steps: how far the class is followed; 1 is as learnt",
+        "扩展，用于多步作画的模型：贴近类别的程度，1 为学到的样子",
+        None,
     )  # fmt: skip
     output_format: Literal["png"] = _said("here for OpenAI's clients", "为兼容 OpenAI 客户端", "png")
     quality: Literal["auto", "standard"] = _said("here for OpenAI's clients", "为兼容 OpenAI 客户端", "auto")
@@ -229,6 +321,7 @@ def properties(asked: type[BaseModel]) -> dict[str, dict[str, Any]]:
 def bounds(asked: type[BaseModel], name: str) -> tuple[float, float]:
     """The least and the greatest value of a number of a request: a slider's ends."""
     found = properties(asked)[name]
+    found = next((kind for kind in found.get("anyOf", ()) if "maximum" in kind), found)
     return found["minimum"] if "minimum" in found else found["exclusiveMinimum"], found["maximum"]
 
 

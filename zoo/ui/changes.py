@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -12,6 +13,7 @@ from zoo.data.media import read_picture
 from zoo.entry import IMAGE_TRANSLATION
 from zoo.generate import library
 from zoo.generate import translate as generate
+from zoo.generate.image import ENLARGED
 from zoo.generate.library import InputError
 from zoo.ui import files
 from zoo.ui.controls import intro, live_picker, run_and_stop, seed_and_dice, source_line, wire
@@ -21,8 +23,10 @@ from zoo.ui.strings import say, text
 
 Changed = tuple[tuple[str, str], str, str]
 """What a handler gives: the paths before and after, the source line, and the picture to keep."""
-EXAMPLES = 8
+EXAMPLES = 6
 """Pictures offered to begin with."""
+SHRUNK = "shrunk"
+"""The way to enlarge that makes the picture small first."""
 
 
 @one_at_a_time
@@ -69,14 +73,30 @@ def restore_picture(
 
 
 @one_at_a_time
-def enlarge_picture(model: str, picture: str | None) -> Iterator[Changed]:
-    """Make a picture four times as wide and as high; returns it before and after.
+def enlarge_picture(model: str, picture: str | None, how: str) -> Iterator[Changed]:
+    """Make a picture four times as wide and as high; returns it before and after, or the original and the result.
 
     Parameters:
         model: name of a checkpoint that enlarges pictures, as the Models tab lists it
-        picture: a picture of any size; it is made as small as the model takes it first
+        picture: a picture of any size; above 256 pixels a side it is reduced to that first
+        how: "as it is", or "shrunk": first made as small as what was learnt from, and shown beside the original
     """
-    yield from _changed(model, _given(picture))
+    for made in compute(generate.enlarge, model, _given(picture), shrink=how == SHRUNK):
+        record = made.pictures.source.record
+        before, after = (files.picture(image, record, f"picture {i}") for i, image in enumerate(made.pictures.images))
+        if made.original is not None:
+            before = files.plain(made.original, ENLARGED)
+        yield (before, after), f"{made.pictures.source.line()} · {_sizes(made)}", after
+
+
+def _sizes(made: generate.Enlargement) -> str:
+    """What was enlarged, in words: how large it was, and what was lost before the model saw it."""
+    given, seen, after = (
+        f"{width} × {height}" for width, height in (made.given, made.seen, made.pictures.images[1].size)
+    )
+    if made.original is not None:
+        return say("enlarged_shrunk", seen=seen)
+    return say("enlarged_reduced", given=given, seen=seen) if made.reduced else say("enlarged", given=given, made=after)
 
 
 def _given(path: str | None) -> Any:
@@ -115,29 +135,34 @@ def _result(prefix: str) -> list[gr.components.Component]:
     return [slider, source, save]
 
 
-def _samples(tab: gr.Tab, model: gr.Dropdown, picture: gr.components.Component, prefix: str) -> None:
-    """Held-out pictures to begin with, read when the page is first opened; a click takes one."""
+def _samples(
+    tab: gr.Tab, model: gr.Dropdown, picture: gr.components.Component, prefix: str, *, truths: bool = False
+) -> None:
+    """Held-out pictures to begin with, read when the page is first opened; a click takes one. With `truths` they are
+    what the model is to make of them."""
     gr.Markdown(text("examples"), elem_classes="zoo-caption")
     gallery = gr.Gallery(
-        label=text("examples"), show_label=False, columns=4, fit_columns=False, height="auto", object_fit="contain",
+        label=text("examples"), show_label=False, columns=3, fit_columns=False, height="auto", object_fit="contain",
         allow_preview=False, buttons=[], format="png", elem_id=f"{prefix}_examples", elem_classes="zoo-gallery",
     )  # fmt: skip
     quiet: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
     for event in (tab.select, model.change):
-        event(_offered, [model], [gallery], **quiet)
-    gallery.select(_taken(isinstance(picture, gr.ImageEditor)), [model], [picture], **quiet)
+        event(partial(_offered, truths=truths), [model], [gallery], **quiet)
+    gallery.select(_taken(isinstance(picture, gr.ImageEditor), truths), [model], [picture], **quiet)
 
 
-def _offered(model: str) -> list[tuple[str, str]]:
-    return [(files.plain(example.picture, 4), example.name) for example in generate.examples(model, EXAMPLES)]
+def _offered(model: str, *, truths: bool) -> list[tuple[str, str]]:
+    found = generate.examples(model, EXAMPLES)
+    return [(files.plain(one.truth if truths else one.picture, 4), one.name) for one in found]
 
 
-def _taken(into_editor: bool) -> Callable[..., Any]:
+def _taken(into_editor: bool, truths: bool) -> Callable[..., Any]:
     def take(model: str, event: gr.SelectData) -> Any:
         found = generate.examples(model, EXAMPLES)
         if not isinstance(event.index, int) or not 0 <= event.index < len(found):
             raise InputError(say("no_picture"))
-        path = files.plain(found[event.index].picture, 1)
+        chosen = found[event.index]
+        path = files.plain(chosen.truth if truths else chosen.picture, 1)
         return {"background": path, "layers": [], "composite": path} if into_editor else path
 
     return take
@@ -229,8 +254,12 @@ def enlarge(tab: gr.Tab) -> None:
             intro("enlarge_intro")
             model = live_picker(lambda: models_for("small"), "model", "enlarge_model")
             picture = _upload("enlarge")
-            _samples(tab, model, picture, "enlarge")
+            _samples(tab, model, picture, "enlarge", truths=True)
+            ways: list[tuple[Any, str]] = [
+                (text("enlarge_as_it_is"), generate.AS_IT_IS), (text("enlarge_shrunk"), SHRUNK),
+            ]  # fmt: skip
+            how = gr.Radio(ways, value=generate.AS_IT_IS, label=text("enlarge_how"), elem_id="enlarge_how")
             run, stop = run_and_stop("enlarge", "enlarge")
         with gr.Column(elem_classes="zoo-results"):
             outputs = _result("enlarge")
-    wire(enlarge_picture, [model, picture], outputs, api_name="enlarge_picture", run=run, stop=stop)
+    wire(enlarge_picture, [model, picture, how], outputs, api_name="enlarge_picture", run=run, stop=stop)

@@ -112,11 +112,17 @@ def result_picture(prefix: str, label: str, *, name: str = "result", classes: st
 
 def examples(prefix: str, labels: Sequence[str]) -> list[gr.Button]:
     """A row of small buttons with plain labels."""
-    with gr.Row(elem_classes="zoo-examples"):
-        return [
+    return example_row(prefix, labels)[1]
+
+
+def example_row(prefix: str, labels: Sequence[str], *, visible: bool = True) -> tuple[gr.Row, list[gr.Button]]:
+    """As `examples`, with the row, which can be hidden."""
+    with gr.Row(elem_classes="zoo-examples", visible=visible) as row:
+        buttons = [
             gr.Button(label, size="sm", elem_id=f"{prefix}_example_{i}", scale=0, min_width=0)
             for i, label in enumerate(labels)
         ]
+    return row, buttons
 
 
 def wire(

@@ -17,6 +17,7 @@ from zoo.ui import changes, edits, files, kept
 from zoo.ui.api_schema import ImageRequest, bounds
 from zoo.ui.classes import ALL, class_picker, follow
 from zoo.ui.controls import (
+    PROGRESS,
     alone,
     intro,
     live_picker,
@@ -33,7 +34,10 @@ from zoo.ui.strings import say, text
 
 
 @one_at_a_time
-def draw_images(model: str, label: str, side: int, seed: int, truncation: float) -> Iterator[tuple[Any, str]]:
+def draw_images(
+    model: str, label: str, side: int, seed: int, truncation: float, steps: int, guidance: float,
+    progress: gr.Progress = PROGRESS,
+) -> Iterator[tuple[Any, Any]]:  # fmt: skip
     """Draw a square sheet of new pictures.
 
     Parameters:
@@ -42,14 +46,23 @@ def draw_images(model: str, label: str, side: int, seed: int, truncation: float)
         side: pictures a side of the sheet, 1 to 10
         seed: whole number from 0; the same seed gives the same pictures
         truncation: scale of the noise, 0.1 to 2; below 1 is more typical; models that draw in many steps ignore it
+        steps: steps from noise to picture, 1 to 100; models that draw in one step ignore it
+        guidance: how far the class is followed, 0 to 10; 1 is as learnt; models that draw in one step ignore it
     """
     side = integral(side)
     if type(side) is not int or not 1 <= side <= 10:
         raise InputError(say("not_side", given=side))
     chosen = None if label == ALL else label
-    truncation = truncation if generate.walks(model) else 1.0
-    for pictures in compute(generate.draw, model, chosen, count=side**2, seed=integral(seed), truncation=truncation):
-        yield files.picture(pictures.sheet, pictures.source.record), pictures.source.line()
+    own = generate.own_sampler(model)
+    options: dict[str, Any] = {"truncation": truncation}
+    if own:
+        options = {"steps": integral(steps)} | ({} if own.guidance is None else {"guidance": guidance})
+    for step in compute(generate.draw_live, model, chosen, count=side**2, seed=integral(seed), **options):
+        if isinstance(step, float):
+            progress(step, desc=say("drawing_steps"))
+            yield gr.skip(), gr.skip()
+        else:
+            yield files.picture(step.sheet, step.source.record), step.source.line()
 
 
 @one_at_a_time
@@ -118,15 +131,49 @@ def _draw(page: gr.Blocks, tab: gr.Tab) -> None:
                     info=text("truncation_info"),
                     elem_id="draw_truncation",
                 )
+                steps, guidance = _many_steps()
         with gr.Column(elem_classes="zoo-results"):
             picture = result_picture("draw", "picture")
             source = source_line("draw")
             kept.shelf(picture, "draw")
     follow(page, model, label)
+    for event in (model.change, page.load):
+        event(
+            _samplers, [model], [truncation, steps, guidance], api_visibility="private", queue=False,
+            show_progress="hidden",
+        )  # fmt: skip
     wire(
-        draw_images, [model, label, side, seed, truncation], [picture, source],
+        draw_images, [model, label, side, seed, truncation, steps, guidance], [picture, source],
         api_name="draw_images", run=run, stop=stop, dice=(seed, dice),
     )  # fmt: skip
+
+
+def _many_steps() -> tuple[gr.Slider, gr.Slider]:
+    """Steps and guidance, as the first model that draws in many steps has them, for callers without a session."""
+    samplers = [generate.own_sampler(name) for name in library.choices(IMAGE_GENERATION)]
+    own = next(filter(None, samplers), generate.Sampler(20, generate.MAX_STEPS, 1.0))
+    steps = gr.Slider(
+        *bounds(ImageRequest, "steps"), own.steps, step=1, label=text("steps"), info=text("steps_info"), visible=False,
+        elem_id="draw_steps",
+    )  # fmt: skip
+    guidance = gr.Slider(
+        *bounds(ImageRequest, "guidance"), 1 if own.guidance is None else own.guidance, step=0.1,
+        label=text("guidance"), info=text("guidance_info"), visible=False, elem_id="draw_guidance",
+    )  # fmt: skip
+    return steps, guidance
+
+
+def _samplers(model: str) -> list[Any]:
+    """Truncation for a model that draws in one step, else steps, and guidance where there are classes to follow."""
+    own = generate.own_sampler(model)
+    if own is None:
+        return [gr.update(visible=True), gr.update(visible=False), gr.update(visible=False)]
+    guided = own.guidance is not None
+    return [
+        gr.update(visible=False),
+        gr.update(visible=True, maximum=own.most, value=own.steps),
+        gr.update(visible=guided, value=own.guidance if guided else 1),
+    ]
 
 
 def _morph(page: gr.Blocks, tab: gr.Tab) -> None:

@@ -19,12 +19,15 @@ from zoo.ui.strings import say, text
 from zoo.ui.tint import tinted
 
 SENTENCES = ("Where is the station?", "I would like a cup of tea.", "我昨天买了一本书。", "你为什么没来？")
+SHOWN = 40
+"""Characters of a sentence that a warning repeats."""
 WORDS = ("algorithm", "through though thought", "zoo", "unbelievable")
 
 
 @one_at_a_time
 def translate_text(model: str, given: str, direction: str, beams: int) -> Iterator[tuple[str, str, str, str]]:
-    """Translate English and Chinese; returns the text, its tokens with their probabilities as HTML, and a TXT file.
+    """Translate English and Chinese; returns the text, its tokens with their probabilities as HTML, its source with
+    what is to be doubted, and a TXT file.
 
     Parameters:
         model: name of a translation checkpoint, as the Models tab lists it
@@ -33,11 +36,18 @@ def translate_text(model: str, given: str, direction: str, beams: int) -> Iterat
         beams: translations followed side by side, 1 to 8
     """
     for made in compute(generate.translate, model, given, direction, beams=integral(beams)):
-        line = made.source.line()
-        if any(sentence.long for sentence in made.sentences):
-            line += f" · {say('best_effort')}"
-        spaced = " " if made.direction.endswith("-en") else ""
-        yield made.text, tinted((s.tokens for s in made.sentences), gap=spaced), line, files.text(made)
+        line = " · ".join((made.source.line(), *_doubts(made)))
+        yield made.text, tinted(sentence.tokens for sentence in made.sentences), line, files.text(made)
+
+
+def _doubts(made: generate.Translation) -> Iterator[str]:
+    """What is to be known before a translation is relied on: what is no more than a best effort, and why."""
+    for sentence in made.sentences:
+        if sentence.strange:
+            shown = sentence.read if len(sentence.read) <= SHOWN else f"{sentence.read[: SHOWN - 1]}…"
+            yield say("best_effort_strange", sentence=shown)
+    if any(sentence.long for sentence in made.sentences):
+        yield say("best_effort")
 
 
 @one_at_a_time

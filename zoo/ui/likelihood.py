@@ -27,7 +27,7 @@ TEXTS = (
 @one_at_a_time
 def compare_texts(
     first: str, second: str, prompt: str, length: int, temperature: float, seed: int
-) -> Iterator[tuple[Any, str, Any, str]]:
+) -> Iterator[tuple[str, str, str, str]]:
     """Let two models go on from one beginning; returns what each wrote, streamed, and where it came from.
 
     Parameters:
@@ -38,28 +38,39 @@ def compare_texts(
         temperature: 0 takes the likeliest token, 1 samples as trained, up to 2
         seed: whole number from 0; the same seed gives the same texts
     """
-    shown: list[Any] = ["", "", "", ""]
+    shown = ["", "", "", ""]
     for place, model in ((0, first), (2, second)):
         for writing in compute(
             generate.write, model, prompt, max_new_tokens=integral(length), temperature=temperature,
             seed=integral(seed),
         ):  # fmt: skip
-            shown[place : place + 2] = [writing.text, writing.source.line()]
-            yield tuple(shown)
+            shown[place : place + 2] = [writing.text, line_of(writing)]
+            yield shown[0], shown[1], shown[2], shown[3]
+
+
+def line_of(writing: generate.Writing) -> str:
+    """Where a text came from, and how fast."""
+    rate = round(writing.tokens / writing.seconds) if writing.seconds > 0 else 0
+    return f"{writing.source.line()} · {say('speed', tokens=writing.tokens, rate=rate)}"
 
 
 @one_at_a_time
-def weigh_text(given: str) -> Iterator[tuple[list[list[Any]], str]]:
-    """Say how many bytes a text takes as it is, to gzip and xz, and to each text model; returns a table, row by row.
+def weigh_text(given: str) -> Iterator[tuple[list[list[Any]], str, str]]:
+    """Say how many bytes a text takes as it is, to gzip and xz, and to each text model; returns a table, row by row,
+    the same as HTML, and where each model came from.
 
     Parameters:
         given: a text of 1 to 2,000 characters
     """
     rows: list[list[Any]] = []
+    sources: list[str] = []
+    about = {row["name"]: (row["name"], row["figure"], row["licence"]) for row in library.table()}
     for one in compute(compression.sizes, given):
         bits = None if one.bits_a_character is None else round(one.bits_a_character, 2)
         rows.append([one.name, one.size, bits, one.why])
-        yield rows, _bars(rows)
+        if one.kind == "model":
+            sources.append(" · ".join(filter(None, about.get(one.name, (one.name,)))))
+        yield rows, _bars(rows), "\n".join(sources)
 
 
 def _bars(rows: list[list[Any]]) -> str:
@@ -127,7 +138,8 @@ def weighing(tab: gr.Tab) -> None:
                 headers=[both("col_name"), both("col_bytes"), both("col_bits"), ""], interactive=False, wrap=True,
                 datatype=["str", "number", "number", "str"], elem_id="weigh_table", elem_classes="zoo-table",
             )  # fmt: skip
+            source = source_line("weigh")
     wire(
-        weigh_text, [given], [table, bars], api_name="weigh_text", run=run, stop=stop,
+        weigh_text, [given], [table, bars, source], api_name="weigh_text", run=run, stop=stop,
         fills=[(chip, given, json.dumps(one)) for chip, one in zip(chips, TEXTS, strict=True)],
     )  # fmt: skip

@@ -44,14 +44,29 @@ _STRINGS: dict[str, tuple[str, str]] = {
     "compose": ("Compose", "作诗"),
     "continue": ("Continue a text", "续写"),
     "poem": ("Tang poem", "唐诗"),
-    "write_intro": ("A small Transformer that has read only Shakespeare.", "一个只读过莎士比亚的小 Transformer。"),
+    "write_intro": (
+        "A small model writes on, in the manner of the texts that it has learnt from; its card says which.",
+        "小模型接着往下写，文风随它学过的文字；学过什么，见模型卡。",
+    ),
+    "write_intro_tiny_shakespeare": (
+        "A small model that has read only Shakespeare, letter by letter.",
+        "一个只读过莎士比亚的小模型，逐个字母地读、逐个字母地写。",
+    ),
+    "write_intro_fairy_tales": (
+        "A small model that has read only the tales of Grimm and the fables of Aesop, in pieces of words.",
+        "一个只读过格林童话与伊索寓言（英文）的小模型，以词片为单位。",
+    ),
+    "write_intro_python_stdlib": (
+        "A small model that has read only the source code of Python's standard library. What it writes need not run.",
+        "一个只读过 Python 标准库源代码的小模型。写出的代码未必能运行。",
+    ),
     "poem_intro": (
         "Classical Chinese poems. The form always holds: so many lines, so many characters.",
         "写近体诗。字数、句数必合体式。",
     ),
     "prompt": ("Beginning", "开头"),
     "prompt_placeholder": ("How should it begin?", "从哪里写起？"),
-    "length": ("Length (characters)", "长度（字符）"),
+    "length": ("Length (tokens)", "长度（词元）"),
     "repetition_penalty": ("Repetition penalty", "重复惩罚"),
     "text_result": ("Text", "文字"),
     "text_empty": ("The text will be written here, a character at a time.", "文字将在这里逐字写出。"),
@@ -94,8 +109,20 @@ _STRINGS: dict[str, tuple[str, str]] = {
         "涂抹要修补的地方，或随机弄出破洞与噪点；模型补上它以为的内容。",
     ),
     "enlarge_intro": (
-        "Four times as wide and as high. What was not in the small picture is invented.",
-        "长宽各放大四倍。小图里没有的细节是模型编出来的。",
+        "Four times as wide and as high. What was not in the small picture is invented; the model knows emoji alone.",
+        "长宽各放大四倍。小图里没有的细节是模型编出来的；它只认得表情符号。",
+    ),
+    "enlarge_how": ("What is enlarged", "放大什么"),
+    "enlarge_as_it_is": ("The picture as it is", "原图"),
+    "enlarge_shrunk": ("Made small first, to compare with the original", "先缩小，再放大，与原图对比"),
+    "enlarged": ("{given} → {made} pixels", "{given} → {made} 像素"),
+    "enlarged_reduced": (
+        "{given} pixels are too many: first made smaller, to {seen}; a best effort",
+        "{given} 像素太大，先缩到 {seen} 再放大，效果仅供参考",
+    ),
+    "enlarged_shrunk": (
+        "on the left the original, on the right what was made of {seen} pixels of it",
+        "左边是原图，右边由缩成 {seen} 像素的小图放大而来",
     ),
     "arithmetic_intro": (
         "Codes can be added: the code of one class less another plus a third, drawn.",
@@ -178,6 +205,10 @@ _STRINGS: dict[str, tuple[str, str]] = {
     "pronounce": ("Pronounce", "读音"),
     "the_end": ("(the end)", "（结束）"),
     "best_effort": ("longer than what it has learnt from: a best effort", "比它学过的句子长，仅供参考"),
+    "best_effort_strange": (
+        "it hardly knows the words of “{sentence}”, or they are of another language: not to be relied on",
+        "“{sentence}”里的词它几乎没学过，或不是它学的语言，译文不可靠",
+    ),
     "translating": ("Translate", "翻译"),
     "pronouncing": ("Pronounce", "读音"),
     "kept_pictures": ("Kept: click a picture of the sheet", "收藏：点击图中的一格"),
@@ -237,6 +268,11 @@ _STRINGS: dict[str, tuple[str, str]] = {
     "grid": ("Grid (pictures a side)", "网格（每边张数）"),
     "truncation": ("Truncation", "截断"),
     "truncation_info": ("Below 1: more typical, less varied", "小于 1：更典型，少变化"),
+    "steps": ("Steps", "步数"),
+    "steps_info": ("More: finer, and as many times slower", "越多越细，也越慢"),
+    "guidance": ("Guidance", "引导强度"),
+    "guidance_info": ("1: the class as learnt; above: followed further", "1 为学到的样子，越大越贴近类别"),
+    "drawing_steps": ("Taking the noise away", "正在去噪"),
     "picture_empty": ("Your pictures will appear here.", "图会出现在这里。"),
     "animation": ("Animation", "动画"),
     "strip": ("The same walk, laid out", "同一段路，铺开来看"),
@@ -428,6 +464,11 @@ _STRINGS: dict[str, tuple[str, str]] = {
         "Write a text, or a Chinese poem by its form, at once or as a stream of server-sent events that ends in "
         "data: [DONE].",
         "续写文字，或按体式作诗；一次返回，或以 server-sent events 流式返回，以 data: [DONE] 结束。",
+    ),
+    "api_chat": (
+        "Answer the last message of a conversation, at once or as a stream of server-sent events that ends in "
+        "data: [DONE].",
+        "回答一段对话的最后一条消息；一次返回，或以 server-sent events 流式返回，以 data: [DONE] 结束。",
     ),
     "api_draw": (
         "Draw pictures of a class, or of the digits of a number. Each PNG says in itself how it was made.",

@@ -16,6 +16,7 @@ from zoo.ui import conversation, files, language, likelihood
 from zoo.ui.api_schema import Completion, bounds
 from zoo.ui.controls import (
     alone,
+    example_row,
     examples,
     intro,
     live_picker,
@@ -27,10 +28,15 @@ from zoo.ui.controls import (
     wire,
 )
 from zoo.ui.guard import compute, integral, one_at_a_time
-from zoo.ui.strings import say, text
+from zoo.ui.strings import text
 from zoo.ui.tint import tinted
 
-PROMPTS = ("ROMEO:", "To be, or not to be", "KING RICHARD III:\nNow", "First Witch:")
+PROMPTS = {
+    "tiny_shakespeare": ("ROMEO:", "To be, or not to be", "KING RICHARD III:\nNow", "First Witch:"),
+    "fairy_tales": ("The Fox and the ", "Once upon a time", "There was once a king", "A Lion"),
+    "python_stdlib": ("class Queue:\n", "def __init__(self, ", "import os\n", "    for line in "),
+}
+"""Beginnings that fit what a model has read, by its data set; the page's introduction goes by the same names."""
 _TITLES = {"write": "continue"}
 ACROSTICS = ("春夏秋冬", "万事如意", "风花雪月", "山高水长")
 
@@ -64,7 +70,7 @@ def write_text(
         top_k=integral(top_k), top_p=top_p, repetition_penalty=repetition_penalty, seed=integral(seed),
     ):  # fmt: skip
         tokens = tinted([writing.odds]) if writing.done else gr.skip()
-        yield writing.text, tokens, _line(writing), files.text(writing)
+        yield writing.text, tokens, likelihood.line_of(writing), files.text(writing)
 
 
 @one_at_a_time
@@ -96,24 +102,45 @@ def compose_poem(
         generate.compose, model, form, title=title, author=author, acrostic=acrostic, temperature=temperature,
         top_k=integral(top_k), top_p=top_p, seed=integral(seed),
     ):  # fmt: skip
-        yield writing.text, _line(writing), files.text(writing) if writing.done else None
+        yield writing.text, likelihood.line_of(writing), files.text(writing) if writing.done else None
 
 
-def _line(writing: generate.Writing) -> str:
-    rate = round(writing.tokens / writing.seconds) if writing.seconds > 0 else 0
-    return f"{writing.source.line()} · {say('speed', tokens=writing.tokens, rate=rate)}"
+def _read_by(model: str) -> str:
+    """The data set that a model has learnt from, if there is an introduction to it here, else ""."""
+    dataset = library.recipe_of(model).get("dataset")
+    return dataset if dataset in PROMPTS else ""
+
+
+def _introduction(dataset: str) -> str:
+    """The key of the words that say what has been read."""
+    return f"write_intro_{dataset}" if dataset else "write_intro"
+
+
+def _introduced(model: str, prompt: str) -> list[Any]:
+    """The introduction and the beginnings that fit the model, and one of them where another model's stood."""
+    dataset = _read_by(model)
+    known = PROMPTS.get(dataset, ("",))
+    strange = any(prompt in prompts for prompts in PROMPTS.values()) and prompt not in known
+    rows = [gr.update(visible=name == dataset) for name in PROMPTS]
+    return [text(_introduction(dataset)), known[0] if strange else gr.skip(), *rows]
 
 
 def _continue(tab: gr.Tab) -> None:
     with gr.Row(elem_classes="zoo-work"):
         with gr.Column(scale=0, min_width=320, elem_classes="zoo-controls"):
-            intro("write_intro")
+            dataset = _read_by(likelihood.writers()[0])
+            introduction = intro(_introduction(dataset))
             model = live_picker(likelihood.writers, "model", "write_model")
             prompt = gr.Textbox(
-                PROMPTS[0], label=text("prompt"), placeholder=text("prompt_placeholder"), lines=2, max_lines=6,
-                elem_id="write_prompt",
+                PROMPTS.get(dataset, ("",))[0], label=text("prompt"), placeholder=text("prompt_placeholder"), lines=2,
+                max_lines=6, elem_id="write_prompt",
             )  # fmt: skip
-            chips = examples("write", [p.replace("\n", " ") for p in PROMPTS])
+            chips, rows = [], []
+            for name, prompts in PROMPTS.items():
+                labels = [one.strip().replace("\n", " ") for one in prompts]
+                row, buttons = example_row(f"write_{name}", labels, visible=name == dataset)
+                rows.append(row)
+                chips += buttons
             length = gr.Slider(
                 *bounds(Completion, "max_tokens"), 300, step=1, label=text("length"), elem_id="write_length"
             )
@@ -142,10 +169,15 @@ def _continue(tab: gr.Tab) -> None:
             with gr.Accordion(text("how_sure"), open=False, elem_id="write_sure", elem_classes="zoo-advanced"):
                 tokens = gr.HTML(label=text("tokens"), elem_id="write_tokens", padding=False)
             save = files.save_button("write")
+    model.change(
+        _introduced, [model, prompt], [introduction, prompt, *rows], api_visibility="private", queue=False,
+        show_progress="hidden",
+    )  # fmt: skip
+    beginnings = [prompt for prompts in PROMPTS.values() for prompt in prompts]
     wire(
         write_text, [model, prompt, length, temperature, top_k, top_p, penalty, seed], [written, tokens, source, save],
         api_name="write_text", run=run, stop=stop, dice=(seed, dice),
-        fills=[(chip, prompt, json.dumps(p)) for chip, p in zip(chips, PROMPTS, strict=True)],
+        fills=[(chip, prompt, json.dumps(p)) for chip, p in zip(chips, beginnings, strict=True)],
     )  # fmt: skip
 
 
