@@ -191,6 +191,37 @@ def test_a_model_of_many_steps_takes_steps_and_guidance_and_no_truncation(tiny: 
         assert found.code == WRONG and words in found.error and not Path("c.png").exists()
 
 
+def test_every_kind_of_checkpoint_can_be_used_and_what_it_makes_says_how(tiny: Path, run: Any) -> None:
+    tiny_zoo.more(tiny)
+    Image.new("RGB", (90, 70), "white").save("page.png")
+    drawing = Image.new("RGB", (90, 70), "white")
+    drawing.paste("black", (20, 20, 70, 22))
+    drawing.paste("black", (20, 20, 22, 60))
+    drawing.save("drawing.png")
+    for name, options, said in (
+        ("seq2seq.en-zh", ("--text", "Where is the station?", "--beams", 2), None),
+        ("seq2seq.g2p", ("--text", "station"), "station"),
+        ("bert.dialogue", ("--text", "i like ___ .", "--top", 3), "i like"),
+        ("gpt.dialogue", ("--text", "hello", "--max-new-tokens", 5, "--seed", 3), None),
+        ("bert.retrieval", ("--text", "hello"), None),
+        ("pix2pix.outline", ("--picture", "drawing.png", "--how", "drawing"), None),
+        ("cyclegan.openmoji-twitter", ("--picture", "drawing.png", "--back"), None),
+        ("srgan.emoji", ("--picture", "drawing.png"), None),
+    ):
+        suffix = ".png" if "--picture" in options else ".txt"
+        found = run("sample", name, *options, "--out", f"{name}{suffix}")
+        assert found.code == DONE and name in found.error, found.error
+        assert said is None or said in found.out
+        record = provenance.read(Path(f"{name}{suffix}"))
+        assert record.model == name
+    assert Image.open("srgan.emoji.png").size == (4 * 90, 4 * 70)
+    assert run("sample", "bert.topic", "--text", "who directed this film ?").code == DONE
+    assert run("sample", "srgan.emoji").error == "zoo: srgan.emoji needs --picture\n"
+    assert "there is nothing to see" in run("sample", "srgan.emoji", "--picture", "page.png").error
+    assert "nowhere.png" in run("sample", "srgan.emoji", "--picture", "nowhere.png").error
+    assert "takes no --prompt; it takes --text, --direction" in run("sample", "seq2seq.en-zh", "--prompt", "x").error
+
+
 def test_a_result_gets_a_name_of_its_own_when_none_is_given(tiny: Path, run: Any) -> None:
     assert run("sample", "dcgan.mnist", "--seed", 9).code == DONE
     assert [path.name for path in Path().iterdir()] == ["dcgan.mnist-seed9.png"]

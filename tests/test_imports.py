@@ -21,7 +21,7 @@ LAYERS = (  # from the ground up: a unit imports units of lower layers, and itse
     {"zoo.hub_faults"},
     {"zoo.compress", "zoo.engine", "zoo.export", "zoo.hub", "zoo.snippets"},
     {"zoo.card", "zoo.doctor", "zoo.generate"},
-    {"zoo.release", "zoo.space", "zoo.table", "zoo.ui", "zoo.verify"},
+    {"zoo.release", "zoo.sample", "zoo.space", "zoo.table", "zoo.ui", "zoo.verify"},
     {"zoo.evidence", "zoo.figures"},
     {"zoo.__main__"},
     {"train"},

@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -29,21 +29,6 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 DONE, DRIFTED, WRONG = 0, 1, 2
 """Exit codes: done; a figure drifted, a table is stale or a run is ill; an error, in words. Signals give 128 + n."""
-_OPTIONS = {
-    entry.IMAGE_GENERATION: ("label", "count", "seed", "truncation", "steps", "guidance"),
-    entry.TEXT_GENERATION: (
-        "prompt", "max_new_tokens", "temperature", "top_k", "top_p", "repetition_penalty", "seed",
-    ),
-    "verse": ("form", "title", "author", "acrostic", "temperature", "top_k", "top_p", "seed"),
-    entry.AUDIO_GENERATION: ("digits", "speaker", "temperature", "seed"),
-}  # fmt: skip
-"""Options of `sample` by task; verse is text generation under a form."""
-_SUFFIX = {
-    entry.IMAGE_GENERATION: ".png",
-    entry.TEXT_GENERATION: ".txt",
-    "verse": ".txt",
-    entry.AUDIO_GENERATION: ".wav",
-}
 
 
 class Stopped(KeyboardInterrupt):
@@ -113,81 +98,11 @@ def _show(arguments: argparse.Namespace) -> int:
 
 def _sample(arguments: argparse.Namespace) -> int:
     from zoo.generate import library
+    from zoo.sample import OPTIONS, sample
 
-    name = library.add(arguments.name)
-    tasks = library.tasks_of(library.config_of(name)["model"])
-    task = next((task for task in tasks if task in _OPTIONS), None)
-    if task is None:
-        raise ValueError(f"{name} generates nothing: it does {', '.join(tasks)}")
-    kind = "verse" if task == entry.TEXT_GENERATION and _is_verse(name) else task
-    every = {option for options in _OPTIONS.values() for option in options}
-    given = {key: value for key, value in vars(arguments).items() if key in every}
-    for option in given:
-        if option not in _OPTIONS[kind]:
-            flags = ", ".join("--" + o.replace("_", "-") for o in _OPTIONS[kind])
-            raise ValueError(f"{name} takes no --{option.replace('_', '-')}; it takes {flags} and --out")
-    given.setdefault("seed", 0)
-    out = arguments.out
-    if out is None and kind in (entry.IMAGE_GENERATION, entry.AUDIO_GENERATION):
-        out = Path(f"{name.replace('/', '-').replace('@', '-')}-seed{given['seed']}{_SUFFIX[kind]}")
-    if out is not None and (out.suffix.lower() != _SUFFIX[kind] or not out.parent.is_dir()):
-        raise ValueError(f"--out is {str(out)!r}; {name} writes {_SUFFIX[kind]} files, into a folder that exists")
-    source = {entry.IMAGE_GENERATION: _draw, entry.AUDIO_GENERATION: _speak}.get(kind, _write)(name, kind, given, out)
-    print(source.line() + (f" · {out}" if out else ""), file=sys.stderr)
+    given = {key: value for key, value in vars(arguments).items() if key in OPTIONS}
+    print(sample(library.add(arguments.name), given, arguments.out), file=sys.stderr)
     return DONE
-
-
-def _is_verse(name: str) -> bool:
-    from zoo.generate.text import is_verse
-
-    return is_verse(name)
-
-
-def _draw(name: str, kind: str, given: dict[str, Any], out: Path) -> Any:
-    from zoo.generate.image import Pictures, draw_live
-    from zoo.generate.provenance import png
-
-    found = _last(name, draw_live(name, **given), Pictures)
-    out.write_bytes(png(found.sheet, found.source.record))
-    return found.source
-
-
-def _speak(name: str, kind: str, given: dict[str, Any], out: Path) -> Any:
-    from zoo.generate.audio import Sound, speak
-    from zoo.generate.provenance import wav
-
-    found = _last(name, speak(name, **given), Sound)
-    out.write_bytes(wav(found.waveform, found.sample_rate, found.source.record))
-    return found.source
-
-
-def _last(name: str, steps: Iterator[Any], kind: type) -> Any:
-    """The result, of `kind`, that comes after the shares that are done, which a bar shows."""
-    from tqdm import tqdm
-
-    with tqdm(total=1.0, desc=name, disable=None, leave=False, bar_format="{desc}: {percentage:3.0f}%|{bar}|") as bar:
-        for step in steps:
-            if isinstance(step, kind):
-                return step
-            bar.update(step - bar.n)
-    raise ValueError(f"{name} made nothing")
-
-
-def _write(name: str, kind: str, given: dict[str, Any], out: Path | None) -> Any:
-    from zoo.generate import text
-    from zoo.generate.provenance import txt
-
-    shown, found = "", None
-    for found in text.compose(name, **given) if kind == "verse" else text.write(name, **given):
-        if found.text.startswith(shown):  # streamed: print what is new
-            print(found.text[len(shown) :], end="", flush=True)
-            shown = found.text
-    if found is None:
-        raise ValueError(f"{name} wrote nothing")
-    print()
-    if out is not None:
-        out.write_bytes(txt(found.text, found.source.record).encode())
-    return found.source
 
 
 def _replay(arguments: argparse.Namespace) -> int:
@@ -417,7 +332,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--json", action="store_true", help="as JSON")
     made = command("show", _show, "print the card of a checkpoint")
     made.add_argument("name", metavar="NAME")
-    made = command("sample", _sample, "generate: text to the terminal, pictures to a PNG, sound to a WAV")
+    made = command("sample", _sample, "use a checkpoint: words to the terminal, pictures to a PNG, sound to a WAV")
     made.add_argument("name", metavar="NAME")
     made.add_argument("--out", type=Path, metavar="FILE", help="where the result goes (.png, .wav or .txt)")
     for option, kind, what in (
@@ -439,8 +354,18 @@ def parser() -> argparse.ArgumentParser:
         ("--acrostic", str, "first characters of a poem's lines"),
         ("--digits", str, "digits to speak, such as 42"),
         ("--speaker", str, "voice that speaks"),
+        ("--text", str, "what is translated, pronounced, filled, sorted or answered"),
+        ("--direction", str, "of a translation: en-zh, zh-en, or auto (default)"),
+        ("--beams", int, "translations that are followed side by side"),
+        ("--top", int, "candidates for each blank"),
+        ("--picture", Path, "file of the picture that is changed"),
+        ("--how", str, "how the picture is prepared, such as drawing or edges; as it is by default"),
+        ("--strength", float, "of the noise that a picture is given"),
     ):
         made.add_argument(option, type=kind, default=argparse.SUPPRESS, help=what)
+    made.add_argument(
+        "--back", action="store_true", default=argparse.SUPPRESS, help="from target to source, of a model for both ways"
+    )
     made = command("replay", _replay, "make a file of `sample` or of the app again; exit code 1 when it differs")
     made.add_argument("file", type=Path, metavar="FILE", help="a PNG, WAV, WEBP or TXT that says how it was made")
     made.add_argument("--out", type=Path, metavar="FILE", help="where the new one goes")
