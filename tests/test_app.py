@@ -20,7 +20,7 @@ from typing import Any
 import gradio_client
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from serving import ROOT, Served, served
 
 from zoo import doctor
@@ -31,6 +31,7 @@ ENDPOINTS = {
     "write_text", "compose_poem", "draw_images", "interpolate_images", "latent_map", "redraw_drawing", "speak_digits",
     "from_text", "from_drawing", "from_speech", "timeline", "diagnose", "diagnose_upload", "list_models", "show_card",
     "add_model", "replay_file", "add_codes", "slide_code", "traverse_dimensions", "weigh_text",
+    "restore_picture", "pronounce_words",
 }  # fmt: skip
 
 
@@ -173,6 +174,31 @@ def test_pictures_come_as_png_and_the_same_seed_gives_the_same_ones(client: Any)
     other, _ = client.predict(GAN, "7", 4, 6, 0.8, api_name="/draw_images")
     assert np.array_equal(first, np.asarray(Image.open(again)))
     assert not np.array_equal(first, np.asarray(Image.open(other)))
+
+
+def test_holes_in_a_picture_are_filled_with_what_was_there(client: Any, tmp_path: Path) -> None:
+    original = Image.new("RGB", (64, 64), "white")
+    ImageDraw.Draw(original).ellipse((6, 6, 57, 57), fill=(250, 200, 30), outline=(120, 80, 0))
+    original.save(tmp_path / "disc.png")
+    both, line, file = client.predict(
+        "pix2pix.inpaint",
+        gradio_client.handle_file(tmp_path / "disc.png"),
+        None,
+        "holes",
+        3,
+        0.3,
+        api_name="/restore_picture",
+    )
+    truth = np.asarray(original, float)
+    before, after = (np.asarray(Image.open(one).convert("RGB").resize((64, 64), Image.Resampling.BOX)) for one in both)
+    assert np.abs(after - truth).mean() < 0.3 * np.abs(before - truth).mean()
+    assert "pix2pix.inpaint" in line and "dB" in line and Image.open(file).size == Image.open(both[1]).size
+
+
+def test_words_are_pronounced_without_a_dictionary(client: Any) -> None:
+    said, tokens, line, file = client.predict("seq2seq.g2p", "station zoo", 4, api_name="/pronounce_words")
+    assert said.splitlines()[0].split()[:4] == ["station", "S", "T", "EY1"] and "Z UW1" in said.splitlines()[1]
+    assert "zoo-token" in tokens and "word error rate" in line and Path(file).read_text().startswith(said)
 
 
 def test_classes_of_a_model_that_is_not_the_first_can_be_asked_for(client: Any) -> None:
@@ -350,6 +376,10 @@ GOOD: dict[str, dict[str, Any]] = {
     "slide_code": {"model": VAE, "seed": 0, "first": "9", "amount": 1.0, "second": "1", "other_amount": 0.0},
     "traverse_dimensions": {"model": VAE, "seed": 0, "dimensions": 2},
     "weigh_text": {"given": "To be"},
+    "restore_picture": {
+        "model": "pix2pix.inpaint", "picture": None, "marks": None, "how": "holes", "seed": 0, "strength": 0.3,
+    },
+    "pronounce_words": {"model": "seq2seq.g2p", "given": "zoo", "beams": 4},
     "speak_digits": {"model": WAVENET, "digits": "7", "speaker": SPEAKER, "temperature": 0.9, "seed": 0},
     "from_text": {"number": "7", "speaker": SPEAKER, "seed": 0},
     "from_drawing": {"picture": None, "speaker": SPEAKER, "seed": 0},
@@ -379,6 +409,10 @@ BAD = [
     *(("draw_images", "label", v) for v in ("cat", "10", LONG)),
     *(("draw_images", "side", v) for v in (0, 11, 1.5, "x", None, -3)),
     *(("draw_images", "truncation", v) for v in (-1, 0, 50, "x", None)),
+    *(("restore_picture", "how", v) for v in ("", "drawing", None)),
+    *(("restore_picture", "strength", v) for v in (0, 2, "x", None)),
+    *(("pronounce_words", "given", v) for v in ("", "42", "你好", LONG, None)),
+    *(("pronounce_words", "beams", v) for v in (0, 9, 1.5, "x")),
     *(("draw_images", "steps", v) for v in (0, 101, "x")),
     *(("draw_images", "guidance", v) for v in (-1, 11, "x")),
     *(("interpolate_images", "waypoints", v) for v in (0, 1, 99, 2.5)),

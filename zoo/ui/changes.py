@@ -224,7 +224,7 @@ def restore(tab: gr.Tab) -> None:
             intro("restore_intro")
             model = live_picker(lambda: models_for("damaged", "noisy"), "model", "restore_model")
             canvas, picture, marks = editor("restore_editor", "picture")
-            _samples(tab, model, canvas, "restore")
+            _samples(tab, model, canvas, "restore", truths=True)
             how = gr.Radio(_ways(names[0]), value="holes", label=text("how"), elem_id="restore_how")
             seed, dice = seed_and_dice("restore")
             run, stop = run_and_stop("restore", "restore")
