@@ -31,7 +31,7 @@ ENDPOINTS = {
     "write_text", "compose_poem", "draw_images", "interpolate_images", "latent_map", "redraw_drawing", "speak_digits",
     "from_text", "from_drawing", "from_speech", "timeline", "diagnose", "diagnose_upload", "list_models", "show_card",
     "add_model", "replay_file", "add_codes", "slide_code", "traverse_dimensions", "weigh_text",
-    "restore_picture", "pronounce_words",
+    "restore_picture", "enlarge_picture", "pronounce_words",
 }  # fmt: skip
 
 
@@ -193,6 +193,24 @@ def test_holes_in_a_picture_are_filled_with_what_was_there(client: Any, tmp_path
     before, after = (np.asarray(Image.open(one).convert("RGB").resize((64, 64), Image.Resampling.BOX)) for one in both)
     assert np.abs(after - truth).mean() < 0.3 * np.abs(before - truth).mean()
     assert "pix2pix.inpaint" in line and "dB" in line and Image.open(file).size == Image.open(both[1]).size
+
+
+def test_a_picture_is_enlarged_nearer_to_the_truth_than_by_interpolation(client: Any, tmp_path: Path) -> None:
+    large = Image.new("RGB", (512, 512), "white")
+    ImageDraw.Draw(large).ellipse((40, 40, 470, 470), fill=(250, 200, 30), outline=(120, 80, 0), width=20)
+    truth = large.resize((64, 64), Image.Resampling.BOX)
+    small = truth.resize((16, 16), Image.Resampling.BOX)
+    small.save(tmp_path / "small.png")
+    both, line, _ = client.predict(
+        "srgan.emoji", gradio_client.handle_file(tmp_path / "small.png"), "as it is", api_name="/enlarge_picture"
+    )
+    made = Image.open(both[1]).convert("RGB")
+    assert made.size == (64, 64) and "srgan.emoji" in line and "16 × 16" in line
+
+    def apart(picture: Image.Image) -> float:
+        return float(np.abs(np.asarray(picture, float) - np.asarray(truth, float)).mean())
+
+    assert apart(made) < 0.7 * apart(small.resize((64, 64), Image.Resampling.BICUBIC))
 
 
 def test_words_are_pronounced_without_a_dictionary(client: Any) -> None:
@@ -379,6 +397,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "restore_picture": {
         "model": "pix2pix.inpaint", "picture": None, "marks": None, "how": "holes", "seed": 0, "strength": 0.3,
     },
+    "enlarge_picture": {"model": "srgan.emoji", "picture": None, "how": "as it is"},
     "pronounce_words": {"model": "seq2seq.g2p", "given": "zoo", "beams": 4},
     "speak_digits": {"model": WAVENET, "digits": "7", "speaker": SPEAKER, "temperature": 0.9, "seed": 0},
     "from_text": {"number": "7", "speaker": SPEAKER, "seed": 0},
