@@ -31,7 +31,7 @@ ENDPOINTS = {
     "write_text", "compose_poem", "draw_images", "interpolate_images", "latent_map", "redraw_drawing", "speak_digits",
     "from_text", "from_drawing", "from_speech", "timeline", "diagnose", "diagnose_upload", "list_models", "show_card",
     "add_model", "replay_file", "add_codes", "slide_code", "traverse_dimensions", "weigh_text",
-    "restore_picture", "enlarge_picture", "pronounce_words",
+    "colour_drawing", "restore_picture", "enlarge_picture", "pronounce_words",
 }  # fmt: skip
 
 
@@ -174,6 +174,24 @@ def test_pictures_come_as_png_and_the_same_seed_gives_the_same_ones(client: Any)
     other, _ = client.predict(GAN, "7", 4, 6, 0.8, api_name="/draw_images")
     assert np.array_equal(first, np.asarray(Image.open(again)))
     assert not np.array_equal(first, np.asarray(Image.open(other)))
+
+
+def test_a_drawn_face_gets_the_colour_of_faces(client: Any, tmp_path: Path) -> None:
+    page = Image.new("RGB", (280, 280), "white")
+    pen = ImageDraw.Draw(page)
+    for outline in ((20, 20, 260, 260), (85, 90, 110, 130), (170, 90, 195, 130)):
+        pen.ellipse(outline, outline="black", width=6)
+    pen.arc((80, 110, 200, 210), 20, 160, "black", 6)
+    page.save(tmp_path / "face.png")
+    both, line, _ = client.predict(
+        "pix2pix.outline", gradio_client.handle_file(tmp_path / "face.png"), api_name="/colour_drawing"
+    )
+    before, after = (np.asarray(Image.open(one).convert("RGB"), float) for one in both)
+    side = len(after)
+    forehead = after[side // 6 : side // 4, side * 2 // 5 : side * 3 // 5].mean((0, 1))
+    assert forehead[0] > 180 and forehead[1] > 120 and forehead[2] < 130, "faces in this data are yellow"
+    assert (before[:4, :4] == 255).all() and after[:4, :4].mean() > 225, "outside, paper stays white"
+    assert "pix2pix.outline" in line and "PSNR" in line
 
 
 def test_holes_in_a_picture_are_filled_with_what_was_there(client: Any, tmp_path: Path) -> None:
@@ -394,6 +412,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "slide_code": {"model": VAE, "seed": 0, "first": "9", "amount": 1.0, "second": "1", "other_amount": 0.0},
     "traverse_dimensions": {"model": VAE, "seed": 0, "dimensions": 2},
     "weigh_text": {"given": "To be"},
+    "colour_drawing": {"model": "pix2pix.outline", "drawing": None},
     "restore_picture": {
         "model": "pix2pix.inpaint", "picture": None, "marks": None, "how": "holes", "seed": 0, "strength": 0.3,
     },

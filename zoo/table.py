@@ -8,6 +8,7 @@ from typing import Any
 
 from zoo import card, entry, export, hub
 from zoo.checkpoint import read_json
+from zoo.data.sequences import PRONOUNCING
 from zoo.generate import library
 
 BEGIN, END = "<!-- models:begin -->", "<!-- models:end -->"
@@ -36,7 +37,9 @@ _TASKS = {
     entry.AUDIO_CLASSIFICATION: ("judges speech", "评判语音"),
 }
 """A task in words, in both languages; the table is in this order."""
+_PRONOUNCES = ("pronounces words", "给单词注音")
 _FIGURES = {
+    "word error rate without stress": "词错误率（不计重音）",
     "judge agreement": "评判一致率",
     "negative log-likelihood": "负对数似然",
     "Fréchet distance": "Fréchet 距离",
@@ -62,14 +65,24 @@ def markdown(language: str) -> str:
     """The table in "en" or "zh"."""
     lines = [_HEADS[language], ("---", "---", "---", "---:", "---:", "---", "---")]
     for row in rows():
-        words = _TASKS.get(row["task"], (row["task"], row["task"]))[language == "zh"]
+        words = _TASKS.get(row["task"], (row["task"], row["task"]))
+        if row["task"] == entry.TRANSLATION and PRONOUNCING in library.labels_of(row["name"]):
+            words = _PRONOUNCES
         figure = row["figure"]
         if language == "zh":
             for english, chinese in _FIGURES.items():
                 figure = figure.replace(english, chinese)
         name = f"[{row['name']}](zoo/pretrained/{row['name']}/README.md)"
         lines.append(
-            (name, words, row["data"], f"{row['parameters']:,}", f"{row['megabytes']:.1f}", figure, row["licence"])
+            (
+                name,
+                words[language == "zh"],
+                row["data"],
+                f"{row['parameters']:,}",
+                f"{row['megabytes']:.1f}",
+                figure,
+                row["licence"],
+            )
         )
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
