@@ -82,7 +82,7 @@ def more(folder: Path) -> None:
         ("vae.conditional", {"num_classes": 10}),
     ):
         make(folder, name, "mnist" if name.startswith("vae") else "emoji", fields=fields)
-    make(folder, "rnn.shakespeare-gru", "tiny_shakespeare", tokenizer=train_characters([PROSE]))
+    make(folder, "rnn.shakespeare-gru", "tiny_shakespeare", tokenizer=train_characters([PROSE]), fields={"cell": "gru"})
     for name, dataset, labels in (
         ("seq2seq.en-zh", "tatoeba_en_zh", TRANSLATING),
         ("seq2seq.g2p", "cmudict", (PRONOUNCING,)),

@@ -4,12 +4,19 @@ import { Model } from "./engine/model.js";
 import { start } from "./engine/runtime.js";
 import { FileError, Store } from "./engine/store.js";
 import { speak } from "./generate/audio.js";
+import { reply } from "./generate/chat.js";
 import { realise } from "./generate/crossmodal.js";
 import { draw, interpolate, latentMap, reconstruct } from "./generate/image.js";
 import { InputError } from "./generate/inputs.js";
+import { classify, fill } from "./generate/masked.js";
 import { write } from "./generate/prose.js";
+import { edit, mix, stylesByClass } from "./generate/styles.js";
+import { change, enlarge } from "./generate/translate.js";
+import { pronounce, translate } from "./generate/translation.js";
 import { compose } from "./generate/verse.js";
 
+/** What only looks, and waits for nobody. */
+const LOOKS = new Set(["kept", "examples"]);
 /** Milliseconds between two reports of a run's progress, and between two moments at which Stop is heard. */
 const SHOWN_EVERY = 40, HEARD_EVERY = 20;
 const base = new URL(".", import.meta.url);
@@ -95,17 +102,40 @@ const TASKS = {
     await store.forget(cards.flatMap(filesOf));
   },
   write: async (request) => write(await model(request.model), request),
+  reply: async (request) => reply(await model(request.model), request),
+  translate: async (request) => translate(await model(request.model), request),
+  pronounce: async (request) => pronounce(await model(request.model), request),
+  fill: async (request) => fill(await model(request.model), request),
+  classify: async (request) => classify(await model(request.model), request),
   compose: async (request) => compose(await model(request.model), request),
   draw: async (request) => draw(await model(request.model), request),
   morph: async (request) => interpolate(await model(request.model), request),
   map: async (request) => latentMap(await model(request.model), request),
   redraw: async (request) => reconstruct(await model(request.model), request),
+  styles: async (request) => stylesByClass(await model(request.model), request),
+  mix: async (request) => mix(await model(request.model), request),
+  edit: async (request) => edit(await model(request.model), request),
+  change: async (request) => change(await model(request.model), request),
+  enlarge: async (request) => enlarge(await model(request.model), request),
+  examples: async ({ name }) => await examples(name),
   speak: async (request) => speak(await model(request.model), request),
   realise: async (request) => {
     const [judge, painter, voice] = [await model(request.judge), await model(request.painter), await model(request.voice)];
     return realise({ judge, painter, voice }, request);
   },
 };
+
+/** Pictures to begin with, that came with a checkpoint: squares in a row. @param {string} name */
+async function examples(name) {
+  const { store, cards } = await open();
+  const card = cards.find((card) => card.name === name);
+  const bytes = await store.bytes(`${card?.folder}examples.png`);
+  const image = await createImageBitmap(new Blob([/** @type {BlobPart} */ (bytes)], { type: "image/png" }));
+  const { width, height } = image;
+  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (new OffscreenCanvas(width, height).getContext("2d"));
+  context.drawImage(image, 0, 0);
+  return { pixels: context.getImageData(0, 0, width, height).data, width, height };
+}
 
 /** @param {import("./engine/model.js").Card} card */
 function filesOf(card) {
@@ -160,7 +190,7 @@ function providerOf(request) {
 
 self.onmessage = ({ data }) => {
   if (data.stop) stopped.add(data.stop);
-  else if (data.task === "kept") serve(data.id, data.task, data.request); // only looks: it waits for nobody
+  else if (LOOKS.has(data.task)) serve(data.id, data.task, data.request);
   else {
     queue = queue.then(() => {
       current = data.id;

@@ -14,12 +14,16 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from zoo import __version__
 from zoo.checkpoint import FORMAT, CheckpointError, read_json, sha256_of
+from zoo.data.dialogue import ROLES
+from zoo.data.sequences import PRONOUNCING
+from zoo.data.text import FORMS
 from zoo.metrics.judges import Judge, judge_of
 
 ROOT = Path(__file__).parent.parent.parent
@@ -40,10 +44,34 @@ VENDORED = {
 """Files of npm packages that come along, and their names under vendor/."""
 PACKED = ("ort-wasm-simd-threaded.wasm", "ort-wasm-simd-threaded.jspi.wasm")
 """The two builds of the runtime (without WebGPU and with it): packed, for not every host packs what it sends."""
-PARTS = ("generator", "encoder", "decoder", "duration", "condition", "classifier")
+PARTS = (
+    "generator", "encoder", "denoiser", "mapping", "synthesis", "translator", "translator_back", "decoder",
+    "text_encoder", "text_decoder", "masked", "text_classifier", "duration", "condition", "classifier",
+)  # fmt: skip
 """Parts that the page runs. A WaveNet's steps it computes itself (spaces/browser/engine/wavenet.js)."""
+CHANGES = {"outline": "colour", "damaged": "restore", "noisy": "restore", "small": "enlarge"}
+"""Pages of models from picture to picture, by the kind of their sources; another vendor's pictures are for "style"."""
+TOKENIZERS = {
+    "normalizer": ("BertNormalizer",),
+    "pre_tokenizer": ("Split", "Metaspace", "WhitespaceSplit", "BertPreTokenizer"),
+    "model": ("WordLevel", "BPE", "WordPiece"),
+    "post_processor": ("TemplateProcessing",),
+    "decoder": ("Fuse", "ByteFallback", "Strip", "Metaspace", "WordPiece"),
+}
+"""What spaces/browser/generate/tokenizer.js knows of a tokenizer.json, or a sequence of them; each may be missing."""
+EXAMPLES = 8
+"""Pictures that come with a model which changes pictures, to begin with."""
 JUDGED = ("mnist", "spoken_digits")
 """Data sets whose judge the page asks (of a drawing and of a recording); other classifiers stay behind."""
+OBSTACLES = {
+    "graphs": "it has no graphs; `python -m zoo export NAME --format onnx` makes them",
+    "judge": "it only judges what others make, and the page asks other judges",
+    "retrieval": "it looks its replies up in a table, which the page does not carry",
+    "tokenizer": "its tokenizer is of a kind that the page cannot read",
+    "kind": "it is of a kind that the page has no panel for",
+}
+"""Why a checkpoint is not in the page; the page has the same in its two languages (spaces/browser/ui/strings.js)."""
+_EXEMPLIFIED = frozenset(("style", "restore", "enlarge"))
 _UNBUILT = 'const VERSION = "unbuilt";'
 
 
@@ -54,15 +82,16 @@ class BrowserError(ValueError):
 def build(out: Path, models: Sequence[str] | None = None) -> Path:
     """Write the static page into the folder `out`, which must be new or empty, and return it.
 
-    `models` are names of bundled checkpoints or checkpoint folders; None is all bundled ones that it has a use for. The
-    packages come by `npm ci` into spaces/browser/node_modules, where they stay for the next build. Raises BrowserError
-    when the page's source, npm, its registry or a checkpoint's graphs are missing, or `out` holds something already.
+    `models` are names of bundled checkpoints or checkpoint folders; None is all bundled ones that it has a use for, and
+    of the others the page says why it has not. The packages come by `npm ci` into spaces/browser/node_modules, where
+    they stay for the next build. Raises BrowserError when the page's source, npm, its registry or a checkpoint's graphs
+    are missing, for a named checkpoint that it cannot run, or when `out` holds something already.
     """
     if not (SOURCE / "index.html").is_file():
         raise BrowserError(f"{SOURCE} is not there: the page is built from a clone of the project, beside its zoo/")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise BrowserError(f"{out} holds something already; name a folder that is new or empty")
-    folders = [_folder(name) for name in models] if models is not None else _bundled()
+    folders, absent = _named(models) if models is not None else _bundled()
     if not folders:
         raise BrowserError("there is no checkpoint with graphs; `python -m zoo export NAME --format onnx` makes them")
     packages = _packages()
@@ -84,29 +113,100 @@ def build(out: Path, models: Sequence[str] | None = None) -> Path:
         "onnxruntime": runtime["version"],
         "judges": judges,
         "models": cards,
+        "absent": absent,
     }
     _write_json(out / "models.json", index)
     _write_manifest(out)
     return out
 
 
-def _bundled() -> list[Path]:
-    """Bundled checkpoints that the page has a use for; of the classifiers only the judges that it asks."""
-    asked = {judge.name for judge in _judges().values()}
-    folders = sorted(path.parent for path in PRETRAINED.glob("*/graphs.json"))
-    return [folder for folder in folders if folder.name in asked or _is_shown(folder)]
+def _bundled() -> tuple[list[Path], list[dict[str, str]]]:
+    """Bundled checkpoints that the page has a use for, and the names of the others with why it has none."""
+    folders, absent = [], []
+    for folder in sorted(path.parent for path in PRETRAINED.glob("*/config.json")):
+        why = _obstacle(folder)
+        if why:
+            absent.append({"name": folder.name, "why": why})
+        else:
+            folders.append(folder)
+    return folders, absent
 
 
-def _is_shown(folder: Path) -> bool:
-    """Whether the page's tabs can run a checkpoint: pictures from latents, a code to and from a picture without
-    classes, text a character at a time by a decoder with caches, and a WaveNet."""
+def _named(models: Sequence[str]) -> tuple[list[Path], list[dict[str, str]]]:
+    folders = [_folder(name) for name in models]
+    for folder in folders:
+        if why := _obstacle(folder):
+            raise BrowserError(f"{folder.name} cannot run in the page: {OBSTACLES[why]}")
+    return folders, []
+
+
+def _obstacle(folder: Path) -> str:
+    """Why the page has no use for a checkpoint, a key of OBSTACLES; "" where it has one."""
+    if not (folder / "graphs.json").is_file():
+        return "graphs"
     parts = read_json(folder / "graphs.json")["parts"]
+    if "classifier" in parts:
+        return "" if folder.name in {judge.name for judge in _judges().values()} else "judge"
+    if "text_embedder" in parts:
+        return "retrieval"
+    if (folder / "tokenizer.json").is_file() and not _reads(read_json(folder / "tokenizer.json")):
+        return "tokenizer"
+    return "" if _pages(read_json(folder / "config.json"), parts) else "kind"
+
+
+def _reads(tokenizer: dict[str, Any]) -> bool:
+    """Whether the page's own tokenizer reads this tokenizer.json as the library does."""
+    stated = {key: list(_steps(tokenizer.get(key), key)) for key in TOKENIZERS}
+    splits = [step for step in stated["pre_tokenizer"] if step["type"] == "Split"]
+    spaces = [step for key in ("pre_tokenizer", "decoder") for step in stated[key] if step["type"] == "Metaspace"]
+    (model,) = stated["model"] or [{"type": None}]
+    return (
+        all(step["type"] in TOKENIZERS[key] for key, steps in stated.items() for step in steps)
+        and all(step["behavior"] == "Isolated" and not step["invert"] and "Regex" in step["pattern"] for step in splits)
+        and all(step["prepend_scheme"] == "never" for step in spaces)
+        and all(step["lowercase"] and step["strip_accents"] is None for step in stated["normalizer"])
+        and not any(model.get(key) for key in ("dropout", "fuse_unk", "ignore_merges", "end_of_word_suffix"))
+        and not any(token[key] for token in tokenizer["added_tokens"] for key in ("lstrip", "rstrip", "single_word"))
+    )
+
+
+def _steps(stated: dict[str, Any] | None, stage: str) -> Iterator[dict[str, Any]]:
+    """What a stage of a tokenizer is made of: nothing, one step, or those of a sequence where the page knows one."""
+    inner = {"pre_tokenizer": "pretokenizers", "decoder": "decoders"}.get(stage)
+    if stated is not None and stated["type"] == "Sequence" and inner:
+        for step in stated[inner]:
+            yield from _steps(step, stage)
+    elif stated is not None:
+        yield stated
+
+
+def _pages(values: Mapping[str, Any], parts: Collection[str]) -> list[str]:
+    """The pages that a checkpoint is for, from its config.json and the names of its parts; the names are those of
+    spaces/browser/ui."""
+    config, labels = values["config"], values["labels"]
+    told = bool(config.get("num_classes"))
+    found = []
     if "decoder" in parts:
-        tokenizer = read_json(folder / "tokenizer.json")
-        return "position" in parts["decoder"]["inputs"] and tokenizer.get("model", {}).get("type") == "WordLevel"
-    if "encoder" in parts:
-        return "generator" in parts and "labels" not in parts["generator"]["inputs"]
-    return "generator" in parts or {"duration", "condition", "step"} <= parts.keys()
+        found.append("chat" if labels == list(ROLES) else "poem" if set(labels) & set(FORMS) else "write")
+    if {"generator", "denoiser"} & set(parts):
+        found.append("draw")
+    if "generator" in parts:
+        found.append("morph")
+    if {"generator", "encoder"} <= set(parts):
+        found += ["styles"] if told else ["map", "redraw"]
+    if {"mapping", "synthesis"} <= set(parts):
+        found += ["mix", "directions"]
+    if "translator" in parts and config.get("channels", 3) == 3:
+        found.append(CHANGES.get(config.get("source", "small"), "style"))
+    if {"text_encoder", "text_decoder"} <= set(parts):
+        found.append("pronouncing" if PRONOUNCING in labels else "translating")
+    if "masked" in parts:
+        found.append("filling")
+    if "text_classifier" in parts:
+        found.append("topic")
+    if {"duration", "condition", "step"} <= set(parts):
+        found.append("speak")
+    return found
 
 
 def _judges() -> dict[str, Judge]:
@@ -116,7 +216,7 @@ def _judges() -> dict[str, Judge]:
 def _folder(name: str) -> Path:
     folder = Path(name) if "/" in name or "\\" in name else PRETRAINED / name
     if not (folder / "config.json").is_file():
-        known = ", ".join(path.name for path in _bundled())
+        known = ", ".join(path.name for path in _bundled()[0])
         raise BrowserError(f"{name[:200]} is no checkpoint; name a folder, or one of {known}")
     return folder
 
@@ -169,22 +269,49 @@ def _carry(folder: Path, out: Path) -> dict[str, Any]:
     for file in (*files, "LICENSE"):
         if (folder / file).is_file():
             _copy(folder / file, out / "models" / name / file)
+    pages = _pages(config, graphs["parts"])
+    wanted = bool(_EXEMPLIFIED & set(pages))
+    examples = _examples(config["config"], out / "models" / name / "examples.png") if wanted else None
+    files += ["examples.png"] if examples else []
     figures = metrics.get("figures") or [None]
     return {
         "name": name,
         "folder": f"models/{name}/",
+        "pages": pages,
         "labels": config["labels"],
         "config": config["config"],
         "dataset": recipe.get("dataset", ""),
         "licence": recipe.get("licence_weights", ""),
         "figure": figures[0] and {key: figures[0][key] for key in ("name", "value", "unit")},
         "sha256": weights,
-        "bytes": sum((folder / file).stat().st_size for file in files),
+        "bytes": sum((out / "models" / name / file).stat().st_size for file in files),
         "files": files,
+        "examples": examples,
         "parts": {
             part: {key: graph[key] for key in ("file", "inputs", "outputs", "state")} for part, graph in parts.items()
         },
     }
+
+
+def _examples(config: Mapping[str, Any], path: Path) -> dict[str, Any] | None:
+    """Write held-out pictures of the bundled sample, as a visitor would bring them, in a row; None for other sizes.
+
+    Returns their names, and who drew them, under which licences.
+    """
+    import numpy as np
+    from PIL import Image
+
+    from zoo.data.pairs import emoji_pairs
+
+    if config["image_size"] not in (32, 64):
+        return None
+    fields = SimpleNamespace(**{"source": "small", **config})
+    data = emoji_pairs("emoji", "test", fields, sample=True)
+    chosen = np.linspace(0, len(data) - 1, min(EXAMPLES, len(data))).round().astype(int)
+    pictures = (data.targets if data.sources is None else data.sources)[chosen]
+    row = np.concatenate(list(pictures.transpose(0, 2, 3, 1)), axis=1)
+    Image.fromarray(row).save(path, optimize=True)
+    return {"names": [data.names[i] for i in chosen], "credit": data.info.attribution}
 
 
 def _is_there(judge: Judge, cards: list[dict[str, Any]]) -> bool:

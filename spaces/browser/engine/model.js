@@ -1,6 +1,6 @@
 /** A checkpoint: its sizes, and its parts (zoo/export/graphs.py) as sessions of onnxruntime-web. */
 
-import { CharacterTokenizer } from "../generate/tokenizer.js";
+import { Tokenizer } from "../generate/tokenizer.js";
 import { readWeights } from "./weights.js";
 
 /** @typedef {{dtype: "float32" | "int64", shape: (number | string)[]}} Signature */
@@ -13,8 +13,11 @@ import { readWeights } from "./weights.js";
  * @property {string} sha256
  */
 
-/** Which parts gain from a graphics processor; decoding loops would wait for it at every step. */
-const PARALLEL = new Set(["generator", "encoder"]);
+/**
+ * Which parts gain from a graphics processor. Decoding loops would wait for it at every step, and over a denoiser's many
+ * steps its rounding would add up.
+ */
+const PARALLEL = new Set(["generator", "encoder", "synthesis", "translator", "translator_back"]);
 /** How far a graphics processor's picture may be from the reference: half a grey level. */
 const NEAR = 1 / 255;
 
@@ -34,7 +37,7 @@ export class Model {
     this.report = report;
     /** @type {Map<string, Part>} */
     this.parts = new Map();
-    /** @type {CharacterTokenizer | undefined} */
+    /** @type {Tokenizer | undefined} */
     this.tokens = undefined;
   }
 
@@ -44,7 +47,7 @@ export class Model {
   }
 
   async tokenizer() {
-    this.tokens ??= new CharacterTokenizer(JSON.parse(new TextDecoder().decode(await this.bytes("tokenizer.json"))));
+    this.tokens ??= new Tokenizer(JSON.parse(new TextDecoder().decode(await this.bytes("tokenizer.json"))));
     return this.tokens;
   }
 
@@ -166,11 +169,16 @@ export class Loop {
     this.position = 0;
   }
 
-  /** @param {{ids: {data: number[], shape: number[]}}} inputs @returns {Promise<Record<string, Float32Array>>} */
-  async step({ ids }) {
-    const outputs = await this.part.run({ ids, position: { data: [this.position], shape: [] }, ...this.state });
-    for (const [given, made] of Object.entries(this.part.graph.state)) this.state[given].data = outputs[made];
-    this.position += ids.data.length;
+  /**
+   * What follows tokens of one text. `others` are inputs that stay the same from step to step.
+   * @param {number[]} ids @param {Record<string, Given>} [others] @returns {Promise<Record<string, Float32Array>>}
+   */
+  async step(ids, others) {
+    const { inputs, state } = this.part.graph; // a recurrent part asks for no position
+    const position = inputs.position && { position: { data: [this.position], shape: [] } };
+    const outputs = await this.part.run({ ids: { data: ids, shape: [1, ids.length] }, ...position, ...others, ...this.state });
+    for (const [given, made] of Object.entries(state)) this.state[given].data = outputs[made];
+    this.position += ids.length;
     return outputs;
   }
 }

@@ -1,7 +1,7 @@
 /** A person's drawing -> a picture such as models have learnt from: bright on black, sized and centred (zoo/generate/drawing.py). */
 
 import { InputError } from "./inputs.js";
-import { BILINEAR, BOX, resizeFractions } from "./resize.js";
+import { BILINEAR, BOX, resizeFractions, resizeLevels } from "./resize.js";
 import { clip, round } from "./rounding.js";
 
 /** Grey levels (of 255) by which a stroke must differ from its paper. */
@@ -91,4 +91,22 @@ export function likeDigits(ink, size = 28) {
 export function likeClothes(ink, size = 28) {
   const fitted = fit(ink, size);
   return paste(fitted, size, Math.floor((size - fitted.height) / 2), Math.floor((size - fitted.width) / 2));
+}
+
+/**
+ * A square picture, RGBA, as models in colour have learnt them: three colours one below the other, from 0 to 1.
+ * @param {Uint8ClampedArray} pixels @param {number} side at least `size` @param {number} size @returns {Float32Array} (3 * size, size)
+ */
+export function likeColours(pixels, side, size) {
+  const found = new Float32Array(3 * size * size);
+  planesOf(pixels).forEach((plane, c) => {
+    const levels = resizeLevels(plane, [side, side], [size, size], BOX);
+    found.set(Float32Array.from(levels, (level) => level / 255), c * size * size);
+  });
+  return found;
+}
+
+/** The three colours of RGBA pixels. @param {Uint8ClampedArray} pixels @returns {Uint8Array[]} */
+export function planesOf(pixels) {
+  return [0, 1, 2].map((c) => Uint8Array.from({ length: pixels.length / 4 }, (_, i) => pixels[4 * i + c]));
 }

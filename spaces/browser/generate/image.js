@@ -1,6 +1,7 @@
 /** A class and a seed -> pictures; a walk and a map through a latent space; a drawing redrawn (zoo/generate/image.py). */
 
-import { greyOf, inkOf, likeClothes, likeDigits } from "./drawing.js";
+import { diffuse, denoises } from "./diffusion.js";
+import { greyOf, inkOf, likeClothes, likeColours, likeDigits } from "./drawing.js";
 import { number, seedOf, whole } from "./inputs.js";
 import { Noise } from "./noise.js";
 import { round } from "./rounding.js";
@@ -8,44 +9,73 @@ import { levelsOf, sheetOf } from "./sheet.js";
 
 /** Pictures made at once: between two such lots the visitor can stop. */
 const LOT = 20;
+export const MAX_STEPS = 100, MAX_GUIDANCE = 10;
+
+/** @typedef {import("../engine/model.js").Model} Model */
+/** @typedef {{levels: Uint8Array, count: number, channels: number, height: number, width: number}} Pictures */
+
+/** The classes that a checkpoint can be asked for; none when it takes no class. @param {{config: Record<string, any>, labels: string[]}} card @returns {string[]} */
+export function classNames({ config, labels }) {
+  return Array.from({ length: config.num_classes ?? 0 }, (_, i) => labels[i] ?? String(i));
+}
+
+/** Images (n, channels, side, side) in [-1, 1] of a checkpoint as levels. @param {Model} model @param {Float32Array} images @returns {Pictures} */
+export function picturesOf(model, images) {
+  const { image_size: side, channels } = model.config;
+  return { levels: levelsOf(images), count: images.length / (channels * side * side), channels, height: side, width: side };
+}
 
 /**
- * latents (n, latent_dim) -> pictures of grey levels (n, channels, height, width). Yields the share that is done.
- * @param {import("../engine/model.js").Model} model @param {Float32Array} latents @param {number[] | null} labels
+ * latents (n, latent_dim) -> pictures. Yields the share that is done.
+ * @param {Model} model @param {Float32Array} latents @param {number[] | null} labels
+ * @returns {AsyncGenerator<number, Pictures>}
  */
-async function* generate(model, latents, labels = null) {
+export async function* generate(model, latents, labels = null) {
   const size = model.config.latent_dim, count = latents.length / size;
   const { image_size: side, channels } = model.config;
-  const levels = new Uint8Array(count * channels * side * side);
+  const images = new Float32Array(count * channels * side * side);
   const generator = await model.part("generator");
   for (let first = 0; first < count; first += LOT) {
     const end = Math.min(count, first + LOT);
-    const { images } = await generator.run({
+    const made = await generator.run({
       latents: { data: latents.subarray(first * size, end * size), shape: [end - first, size] },
       ...(labels && { labels: { data: labels.slice(first, end), shape: [end - first] } }),
     });
-    levels.set(levelsOf(images), first * channels * side * side);
+    images.set(made.images, first * channels * side * side);
     yield end / count;
   }
-  return { levels, count, channels, height: side, width: side };
+  return picturesOf(model, images);
 }
 
 /**
- * Pictures of one class, or (label -1) of all classes in turn.
- * @param {import("../engine/model.js").Model} model
- * @param {{label: number, count: number, seed: number, truncation: number}} request
+ * Pictures of one class, or (label -1) of all classes in turn. A model that draws in many steps has no truncation, but
+ * steps and guidance.
+ * @param {Model} model
+ * @param {{label: number, count: number, seed: number, truncation: number, steps?: number, guidance?: number}} request
  */
-export async function* draw(model, { label, count, seed, truncation }) {
+export async function* draw(model, { label, count, seed, truncation, steps, guidance }) {
   whole(count, 1, 100);
-  number(truncation, 0.1, 2);
-  const classes = model.config.num_classes ?? 0;
-  const labels = classes ? Array.from({ length: count }, (_, i) => (label < 0 ? i % classes : label)) : null;
-  const { sheet } = yield* drawClasses(model, labels, count, { seed, truncation, columns: Math.ceil(Math.sqrt(count)) });
-  return { sheet, parameters: { label: label < 0 ? null : model.labels[label], count, truncation } };
+  const names = classNames(model);
+  const labels = names.length ? Array.from({ length: count }, (_, i) => (label < 0 ? i % names.length : label)) : null;
+  const columns = Math.ceil(Math.sqrt(count)), parameters = { label: label < 0 ? null : names[label], count };
+  if (!denoises(model.card)) {
+    number(truncation, 0.1, 2);
+    const { sheet } = yield* drawClasses(model, labels, count, { seed, truncation, columns });
+    return { sheet, parameters: { ...parameters, truncation } };
+  }
+  const { channels, image_size: side, train_steps: length } = model.config;
+  const options = {
+    steps: whole(steps ?? model.config.sampling_steps, 1, Math.min(MAX_STEPS, length)),
+    guidance: number(guidance ?? model.config.guidance, 0, MAX_GUIDANCE),
+  };
+  const latents = new Noise(seedOf(seed)).normal(count * channels * side * side);
+  const pictures = picturesOf(model, yield* diffuse(model, latents, labels, options));
+  const sampler = { truncation: 1, steps: options.steps, ...(labels && { guidance: options.guidance }) };
+  return { sheet: sheetOf(pictures, columns), parameters: { ...parameters, ...sampler } };
 }
 
 /**
- * @param {import("../engine/model.js").Model} model @param {number[] | null} labels @param {number} count
+ * @param {Model} model @param {number[] | null} labels @param {number} count
  * @param {{seed: number, truncation: number, columns: number}} options
  */
 export async function* drawClasses(model, labels, count, { seed, truncation, columns }) {
@@ -57,9 +87,10 @@ export async function* drawClasses(model, labels, count, { seed, truncation, col
 
 /**
  * Walk from picture to picture and back to the first, on great circles between their latents (White, 2016).
- * @param {import("../engine/model.js").Model} model @param {{seed: number, waypoints: number, frames: number}} request
+ * A model with classes stays within one, its first (label -1) unless another is named.
+ * @param {Model} model @param {{label: number, seed: number, waypoints: number, frames: number}} request
  */
-export async function* interpolate(model, { seed, waypoints, frames }) {
+export async function* interpolate(model, { label, seed, waypoints, frames }) {
   whole(waypoints, 2, 8);
   whole(frames, 8, 96);
   const size = model.config.latent_dim;
@@ -70,12 +101,14 @@ export async function* interpolate(model, { seed, waypoints, frames }) {
     const at = frame * (waypoints / frames), leg = Math.floor(at);
     latents.set(spherical(end(leg), end(leg + 1), at - leg), frame * size);
   }
-  const pictures = yield* generate(model, latents);
+  const names = classNames(model), chosen = Math.max(0, label);
+  const pictures = yield* generate(model, latents, names.length ? Array(frames).fill(chosen) : null);
   const one = pictures.levels.length / frames;
   const stills = Array.from({ length: 8 }, (_, i) => pictures.levels.subarray(round((i * frames) / 8) * one).subarray(0, one));
   const strip = new Uint8Array(8 * one);
   stills.forEach((still, i) => strip.set(still, i * one));
-  return { frames: pictures, sheet: sheetOf({ ...pictures, levels: strip, count: 8 }, 8, 0), parameters: { waypoints, frames } };
+  const parameters = { waypoints, frames, ...(names.length && { label: names[chosen] }) };
+  return { frames: pictures, sheet: sheetOf({ ...pictures, levels: strip, count: 8 }, 8, 0), parameters };
 }
 
 /** The point at `share` of the way between two directions. @param {Float32Array} start @param {Float32Array} end @param {number} share */
@@ -90,7 +123,7 @@ export function spherical(start, end, share) {
 
 /**
  * A map: pictures from a plane through latent space, in directions that `seed` chooses, even in probability.
- * @param {import("../engine/model.js").Model} model @param {{seed: number, size: number}} request
+ * @param {Model} model @param {{seed: number, size: number}} request
  */
 export async function* latentMap(model, { seed, size }) {
   whole(size, 2, 20);
@@ -156,21 +189,23 @@ const TAIL = [
 
 /**
  * What a VAE sees in a drawing, and what it makes of that.
- * @param {import("../engine/model.js").Model} model @param {{pixels: Uint8ClampedArray, side: number}} drawing RGBA
+ * @param {Model} model @param {{pixels: Uint8ClampedArray, side: number}} drawing RGBA
  */
 export async function* reconstruct(model, { pixels, side }) {
-  const ink = inkOf(greyOf(pixels), side, side);
   const { image_size: size, channels, latent_dim: dimensions } = model.config;
-  const seen = (model.dataset === "fashion_mnist" ? likeClothes : likeDigits)(ink, size);
-  const plane = Float32Array.from(seen, (value) => Math.fround(value) * 2 - 1);
-  const images = new Float32Array(channels * plane.length);
-  for (let c = 0; c < channels; c++) images.set(plane, c * plane.length);
+  const seen = channels === 3 ? likeColours(pixels, side, size) : inkSeen(model, pixels, side);
   const encoder = await model.part("encoder");
+  const images = seen.map((value) => value * 2 - 1);
   const { mean } = await encoder.run({ images: { data: images, shape: [1, channels, size, size] } });
   const made = yield* generate(model, mean.slice(0, dimensions));
-  const shown = Uint8Array.from({ length: made.levels.length }, (_, i) => round(seen[i % seen.length] * 255));
-  const both = new Uint8Array(2 * shown.length);
-  both.set(shown);
-  both.set(made.levels, shown.length);
-  return { sheet: sheetOf({ ...made, levels: both, count: 2 }, 2), seen: Float32Array.from(seen), parameters: {} };
+  const both = new Uint8Array(2 * seen.length);
+  both.set(levelsOf(images));
+  both.set(made.levels, seen.length);
+  return { sheet: sheetOf({ ...made, levels: both, count: 2 }, 2), seen, width: size, parameters: {} };
+}
+
+/** A drawing as a grey model has learnt pictures: bright ink on black. @param {Model} model @param {Uint8ClampedArray} pixels @param {number} side */
+function inkSeen({ config, dataset }, pixels, side) {
+  const ink = inkOf(greyOf(pixels), side, side);
+  return Float32Array.from((dataset === "fashion_mnist" ? likeClothes : likeDigits)(ink, config.image_size));
 }

@@ -19,6 +19,8 @@ import { samplesOf } from "./audio.js";
 const SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia";
 const SEPARATOR = "-------- how this text was made (python -m zoo replay FILE makes it again) --------";
 const UTF8 = new TextEncoder();
+/** Pixels a side of a picture that is kept in what comes of it. */
+const MAX_SIDE = 256;
 
 /** One line of ASCII. @param {Step} step @param {Made} made */
 function dumped(step, made) {
@@ -158,11 +160,12 @@ export async function recordingStep(waveform, rate) {
 }
 
 /**
- * A visitor's drawing as the step before: what the model saw of it, not the drawing itself.
- * @param {Float32Array} seen (side, side) in [0, 1] @returns {Promise<Step>}
+ * A visitor's picture as the step before: what the model saw of it, not the picture itself.
+ * @param {Float32Array} seen in [0, 1], row by row; colours one below the other @param {number} width @returns {Promise<Step>}
  */
-export async function drawingStep(seen) {
-  const side = Math.sqrt(seen.length), bytes = new Uint8Array(seen.buffer, seen.byteOffset, seen.byteLength);
-  const values = btoa(String.fromCharCode(...(await deflated(bytes))));
-  return { operation: "given.drawing", sha256: await sha256(bytes), parameters: { height: side, width: side, values } };
+export async function drawingStep(seen, width = Math.sqrt(seen.length)) {
+  const bytes = new Uint8Array(seen.buffer, seen.byteOffset, seen.byteLength);
+  const height = seen.length / width, small = Math.max(height, width) <= MAX_SIDE;
+  const values = small && btoa(Array.from(await deflated(bytes), (byte) => String.fromCharCode(byte)).join(""));
+  return { operation: "given.drawing", sha256: await sha256(bytes), parameters: { height, width, ...(values && { values }) } };
 }

@@ -25,9 +25,10 @@ export function keepTopK(logits, k) {
  */
 export function keepTopP(logits, p) {
   if (p >= 1) return logits;
-  const order = Uint32Array.from(logits.keys()).filter((id) => logits[id] > -Infinity);
-  order.sort((a, b) => logits[b] - logits[a] || a - b);
   const chances = probabilities(logits);
+  // Tokens less likely than this have no more than 1 - p between them, so none of them is in the nucleus.
+  const order = Uint32Array.from(logits.keys()).filter((id) => chances[id] >= (1 - p) / logits.length);
+  order.sort((a, b) => logits[b] - logits[a] || a - b);
   const kept = new Float32Array(logits.length).fill(-Infinity);
   let before = 0;
   for (const id of order) {

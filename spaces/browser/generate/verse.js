@@ -53,7 +53,7 @@ export async function* compose(model, request) {
   const parameters = {
     form, title, author, acrostic, temperature: options.temperature, top_k: options.topK, top_p: options.topP,
   }; // prettier-ignore
-  const characters = Float32Array.from(tokenizer.tokens, (token) => (tokenizer.special.includes(token) || !isHan(token) ? -Infinity : 0));
+  const characters = Float32Array.from(tokenizer.tokens, (token) => (tokenizer.special.has(token) || !isHan(token) ? -Infinity : 0));
   const decoder = await model.loop("decoder");
   decoder.restart({ batch: 1 });
   let ids = prefix(tokenizer, form, author, title);
@@ -62,7 +62,7 @@ export async function* compose(model, request) {
   /** @type {number[]} */
   const used = [];
   for (let position = 0; position < uniforms.length; position++) {
-    const { logits } = await decoder.step({ ids: { data: ids, shape: [1, ids.length] } });
+    const { logits } = await decoder.step(ids);
     const allowed = penalise(logits, new Set(used), REPETITION_PENALTY).map((logit, id) => logit + characters[id]);
     let drawn = choose(allowed, uniforms[position], options);
     const line = Math.floor(position / (length + 1)), column = position % (length + 1);
@@ -81,7 +81,7 @@ export async function* compose(model, request) {
 
 /**
  * Ids of what stands before a poem: <bos> form [<author> ...] [<title> ...] <poem>.
- * @param {import("./tokenizer.js").CharacterTokenizer} tokenizer @param {string} form @param {string} author
+ * @param {import("./tokenizer.js").Tokenizer} tokenizer @param {string} form @param {string} author
  * @param {string} title
  */
 function prefix(tokenizer, form, author, title) {

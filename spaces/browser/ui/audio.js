@@ -10,6 +10,8 @@ import { say } from "./strings.js";
 
 /** @typedef {import("./page.js").Zoo} Zoo */
 
+/** @type {string[]} */
+export const NAMES = [];
 const SPEAKER = "jackson";
 const NUMBERS = ["7", "42", "2026", "314159"];
 

@@ -63,10 +63,11 @@ export function textbox(key, id, { value = "", placeholder, lines = 1, longest, 
 }
 
 /**
- * A number that is typed or slid.
- * @param {string} key @param {string} id @param {[low: number, high: number, step: number, value: number]} range @param {string} [info]
+ * A number that is typed or slid; `suffix` follows its label.
+ * @param {string} key @param {string} id @param {[low: number, high: number, step: number, value: number]} range
+ * @param {string} [info] @param {string} [suffix]
  */
-export function slider(key, id, [low, high, step, value], info) {
+export function slider(key, id, [low, high, step, value], info, suffix = "") {
   const shared = { min: low, max: high, step, value };
   const exact = /** @type {HTMLInputElement} */ (element("input", { id, type: "number", ...shared, inputmode: "decimal" }));
   const slide = /** @type {HTMLInputElement} */ (element("input", { type: "range", ...shared, label: key }));
@@ -81,7 +82,8 @@ export function slider(key, id, [low, high, step, value], info) {
   });
   colour();
   const hint = info ? [element("small", { text: info })] : [];
-  const head = element("div", { class: "head" }, element("label", { for: id, text: key }), exact);
+  const label = element("label", { for: id }, element("span", { text: key }), suffix);
+  const head = element("div", { class: "head" }, label, exact);
   return element("div", { class: "field slider" }, head, ...hint, slide);
 }
 
@@ -91,8 +93,19 @@ const DICE =
   '<circle cx="13.5" cy="6.5" r="1.5"/><circle cx="10" cy="10" r="1.5"/><circle cx="6.5" cy="13.5" r="1.5"/>' +
   '<circle cx="13.5" cy="13.5" r="1.5"/></g></svg>'; // prettier-ignore
 
-/** A seed, and a button that rolls another one and runs. @param {string} id @param {number} seed @param {() => void} run */
-export function seedRow(id, seed, run) {
+/** Set a number that is typed or slid. @param {string} id @param {number} value */
+export function slideTo(id, value) {
+  byId(id).value = String(value);
+  byId(id).dispatchEvent(new Event("input"));
+}
+
+/** A box to tick, beside its label. @param {string} key @param {string} id */
+export function checkbox(key, id) {
+  return element("div", { class: "field tick" }, element("input", { type: "checkbox", id }), element("label", { for: id, text: key }));
+}
+
+/** A seed, and a button that rolls another one and runs. @param {string} id @param {number} seed @param {() => void} run @param {string} key */
+export function seedRow(id, seed, run, key = "seed") {
   const number = /** @type {HTMLInputElement} */ (element("input", { id, type: "number", min: 0, max: Number.MAX_SAFE_INTEGER, step: 1, value: seed, inputmode: "numeric" }));
   const dice = element("button", {
     type: "button", class: "dice", label: "dice", tip: "dice", id: `${id}-dice`,
@@ -102,13 +115,13 @@ export function seedRow(id, seed, run) {
     },
   }); // prettier-ignore
   dice.innerHTML = DICE;
-  return element("div", { class: "field" }, element("label", { for: id, text: "seed" }), element("div", { class: "row" }, number, dice));
+  return element("div", { class: "field" }, element("label", { for: id, text: key }), element("div", { class: "row" }, number, dice));
 }
 
 /** Small buttons that fill something in and run. @param {string} id @param {string[]} labels @param {(label: string) => void} choose */
 export function chips(id, labels, choose) {
   const buttons = labels.map((label, i) =>
-    element("button", { type: "button", id: `${id}-${i}`, onclick: () => choose(label) }, label.replace("\n", " ")),
+    element("button", { type: "button", id: `${id}-${i}`, onclick: () => choose(label) }, label.trim().replace("\n", " ")),
   );
   return element("div", { class: "chips" }, ...buttons);
 }
@@ -121,6 +134,16 @@ export function advanced(...children) {
 /** One sentence that says what happens here. @param {string} key */
 export function intro(key) {
   return element("p", { class: "intro", text: key });
+}
+
+/**
+ * The kinds of a tab for which there is a model: each a panel of its own.
+ * @param {import("./page.js").Zoo} zoo @param {string} tab @param {{name: string, key: string, build: (zoo: import("./page.js").Zoo) => HTMLElement}[]} all
+ */
+export function kinds(zoo, tab, all) {
+  const there = all.filter(({ name }) => zoo.offers[name].length);
+  const tabs = tabbed("kinds", `tab_${tab}`, there.map(({ name, key, build }) => ({ name, key, build: () => build(zoo) })), zoo.opened);
+  return { node: element("div", {}, tabs.list, ...tabs.panels), open: tabs.open, names: there.map(({ name }) => name) };
 }
 
 /**

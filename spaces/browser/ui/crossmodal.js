@@ -5,14 +5,14 @@ import { firstVoice, playSound, voices } from "./audio.js";
 import { Failed } from "./client.js";
 import { byId, chips, element, intro, numberOf, picker, seedRow, tabbed, textbox } from "./controls.js";
 import { hearingStep, readingStep, step } from "./files.js";
-import { showSheet } from "./image.js";
-import { Pad, PictureFrame } from "./pictures.js";
+import { Pad, PictureFrame, showSheet } from "./pictures.js";
 import { TRUNCATION } from "../generate/crossmodal.js";
 import { Player } from "./player.js";
 import { Recorder } from "./recorder.js";
 
 /** @typedef {import("./page.js").Zoo} Zoo */
 
+export const NAMES = ["type", "sketch", "voice"];
 const NUMBERS = ["seven", "七", "42", "四十二"];
 /** Below this the judge's best guess is called one. */
 const UNSURE = 0.5;

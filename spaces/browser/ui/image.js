@@ -1,39 +1,38 @@
 /** The Image tab: pictures from noise, a walk through a latent space, a map of it, and your own drawing redrawn. */
 
 import { Action } from "./action.js";
-import { advanced, byId, element, fill, intro, numberOf, picker, seedRow, slider, tabbed } from "./controls.js";
-import { savePicture, step } from "./files.js";
-import { drawingStep } from "../generate/provenance.js";
-import { Animation, Pad, PictureFrame, imageOf } from "./pictures.js";
+import { changing, colouring, enlarging, restoring } from "./changes.js";
+import { classPicker } from "./classes.js";
+import { advanced, byId, intro, kinds, numberOf, picker, seedRow, slider, slideTo } from "./controls.js";
+import { step } from "./files.js";
+import { Animation, Pad, PictureFrame, imageOf, showChange, showSheet } from "./pictures.js";
 import { say } from "./strings.js";
+import { byClass, directing, mixing } from "./styles.js";
+import { MAX_GUIDANCE, MAX_STEPS } from "../generate/image.js";
+import { denoises } from "../generate/diffusion.js";
 
 /** @typedef {import("./page.js").Zoo} Zoo */
 
+/** Pictures a side of a sheet, of a model that draws in one step and of one that takes many. */
+const SIDE = 5, SLOW_SIDE = 2;
+const KINDS = [
+  { name: "draw", key: "image_draw", build: drawing },
+  { name: "morph", key: "image_morph", build: morphing },
+  { name: "map", key: "image_map", build: mapping },
+  { name: "redraw", key: "image_redraw", build: redrawing },
+  { name: "styles", key: "image_styles", build: byClass },
+  { name: "mix", key: "image_mix", build: mixing },
+  { name: "directions", key: "image_directions", build: directing },
+  { name: "colour", key: "image_colour", build: colouring },
+  { name: "style", key: "image_style", build: changing },
+  { name: "restore", key: "image_restore", build: restoring },
+  { name: "enlarge", key: "image_enlarge", build: enlarging },
+];
+export const NAMES = KINDS.map(({ name }) => name);
+
 /** @param {Zoo} zoo */
 export function build(zoo) {
-  const { draw, morph } = zoo.offers;
-  const tabs = tabbed("kinds", "tab_image", [
-    ...(draw.length ? [{ name: "draw", key: "image_draw", build: () => drawing(zoo) }] : []),
-    ...(morph.length
-      ? [
-          { name: "morph", key: "image_morph", build: () => morphing(zoo) },
-          { name: "map", key: "image_map", build: () => mapping(zoo) },
-          { name: "redraw", key: "image_redraw", build: () => redrawing(zoo) },
-        ]
-      : []),
-  ], zoo.opened); // prettier-ignore
-  return { node: element("div", {}, tabs.list, ...tabs.panels), open: tabs.open, names: ["draw", "morph", "map", "redraw"] };
-}
-
-/**
- * Show a sheet in its frame, to be saved with its record.
- * @param {Zoo} zoo @param {PictureFrame} frame @param {import("../generate/sheet.js").Sheet} sheet
- * @param {import("../generate/provenance.js").Step} about
- */
-export function showSheet(zoo, frame, sheet, about) {
-  const image = imageOf(sheet.levels, sheet.width, sheet.height, sheet.channels);
-  const words = say("picture_of", { name: about.model ?? "", seed: about.seed ?? 0 });
-  frame.show(image, sheet.scale, words, () => savePicture(zoo, sheet, about));
+  return kinds(zoo, "image", KINDS);
 }
 
 /** @param {Zoo} zoo */
@@ -48,38 +47,44 @@ function drawing(zoo) {
       count: numberOf("draw-side") ** 2,
       seed: numberOf("draw-seed"),
       truncation: numberOf("draw-truncation"),
+      steps: numberOf("draw-steps"),
+      guidance: numberOf("draw-guidance"),
     }),
     show: ({ result }, { model, seed }) => {
       showSheet(zoo, frame, result.sheet, step(zoo, model, { operation: "image.draw", seed, parameters: result.parameters }));
       return zoo.sourceLine(model, seed);
     },
   });
-  const names = zoo.options("draw");
-  const models = picker("model", "draw-model", names), labels = picker("class", "draw-label", classes(zoo, names[0][0]));
-  const offer = () => {
-    const found = classes(zoo, byId("draw-model").value);
-    fill(byId("draw-label"), found);
-    labels.hidden = found.length < 2;
+  const names = zoo.options("draw"), models = picker("model", "draw-model", names);
+  const { config, ...first } = zoo.card(names[0][0]);
+  const truncation = slider("truncation", "draw-truncation", [0.1, 2, 0.05, 0.8], "truncation_info");
+  const steps = slider("steps", "draw-steps", [1, MAX_STEPS, 1, config.sampling_steps ?? MAX_STEPS], "steps_info");
+  const guidance = slider("guidance", "draw-guidance", [0, MAX_GUIDANCE, 0.1, config.guidance ?? 1], "guidance_info");
+  const suit = (/** @type {boolean} */ slow) => {
+    truncation.hidden = slow;
+    steps.hidden = guidance.hidden = !slow;
   };
-  models.addEventListener("change", offer);
+  suit(denoises(first));
+  models.addEventListener("change", () => {
+    const card = zoo.card(byId("draw-model").value);
+    suit(denoises(card));
+    if (!denoises(card)) return;
+    slideTo("draw-steps", card.config.sampling_steps);
+    slideTo("draw-guidance", card.config.guidance);
+    slideTo("draw-side", Math.min(SLOW_SIDE, numberOf("draw-side")));
+  });
   return action.panel(
     [
       intro("draw_intro"),
       models,
-      labels,
-      slider("grid", "draw-side", [1, 10, 1, 5]),
+      classPicker(zoo, "draw", models, names[0][0], true),
+      slider("grid", "draw-side", [1, 10, 1, denoises(first) ? SLOW_SIDE : SIDE]),
       seedRow("draw-seed", 0, action.run),
       action.buttons,
-      advanced(slider("truncation", "draw-truncation", [0.1, 2, 0.05, 0.8], "truncation_info")),
+      advanced(truncation, steps, guidance),
     ],
     [frame.node],
   );
-}
-
-/** @param {Zoo} zoo @param {string} model @returns {[string, string, string?][]} */
-function classes(zoo, model) {
-  const { labels, config } = zoo.card(model);
-  return [["-1", "", "class_all"], ...(config.num_classes ? labels : []).map((label, i) => /** @type {[string, string]} */ ([String(i), label]))];
 }
 
 /** @param {Zoo} zoo */
@@ -91,6 +96,7 @@ function morphing(zoo) {
     verb: "animate",
     request: () => ({
       model: byId("morph-model").value,
+      label: Number(byId("morph-label").value),
       seed: numberOf("morph-seed"),
       waypoints: numberOf("morph-waypoints"),
       frames: numberOf("morph-frames"),
@@ -104,10 +110,12 @@ function morphing(zoo) {
       return zoo.sourceLine(model, seed);
     },
   });
+  const names = zoo.options("morph"), models = picker("model", "morph-model", names);
   return action.panel(
     [
       intro("morph_intro"),
-      picker("model", "morph-model", zoo.options("morph")),
+      models,
+      classPicker(zoo, "morph", models, names[0][0]),
       seedRow("morph-seed", 0, action.run),
       action.buttons,
       advanced(slider("waypoints", "morph-waypoints", [2, 8, 1, 5]), slider("frames", "morph-frames", [8, 96, 1, 60])),
@@ -137,7 +145,7 @@ function mapping(zoo) {
   return action.panel(
     [
       intro("map_intro"),
-      picker("model", "map-model", zoo.options("morph")),
+      picker("model", "map-model", zoo.options("map")),
       slider("map_size", "map-size", [2, 20, 1, 12]),
       seedRow("map-seed", 0, action.run),
       action.buttons,
@@ -154,14 +162,12 @@ function redrawing(zoo) {
     verb: "redraw",
     request: () => ({ model: byId("redraw-model").value, ...pad.drawing }),
     show: ({ result }, { model }) => {
-      const image = imageOf(result.sheet.levels, result.sheet.width, result.sheet.height, result.sheet.channels);
-      const about = async () => step(zoo, model, { operation: "image.reconstruct", parents: [await drawingStep(result.seen)] });
-      frame.show(image, result.sheet.scale, say("redraw_result"), async () => savePicture(zoo, result.sheet, await about()));
+      showChange(zoo, frame, "redraw_result", result, step(zoo, model, { operation: "image.reconstruct" }));
       return zoo.sourceLine(model);
     },
   });
   return action.panel(
-    [intro("redraw_intro"), picker("model", "redraw-model", zoo.options("morph")), pad.node, action.buttons],
+    [intro("redraw_intro"), picker("model", "redraw-model", zoo.options("redraw")), pad.node, action.buttons],
     [frame.node],
   );
 }

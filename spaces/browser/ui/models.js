@@ -4,6 +4,9 @@ import { Action } from "./action.js";
 import { element, intro } from "./controls.js";
 import { say } from "./strings.js";
 
+/** @type {string[]} */
+export const NAMES = [];
+
 /** @param {import("./page.js").Zoo} zoo */
 export function build(zoo) {
   const cards = zoo.index.models;
@@ -38,7 +41,14 @@ export function build(zoo) {
       event.preventDefault();
       action.run().then(look);
     } }, action.buttons, forget),
-    action.status); // prettier-ignore
+    action.status, ...left(zoo.index.absent)); // prettier-ignore
   look();
   return { node, open: look, names: [] };
+}
+
+/** What the zoo has besides, and why it is not in this page. @param {{name: string, why: string}[]} absent */
+function left(absent) {
+  if (!absent.length) return [];
+  const rows = absent.map(({ name, why }) => element("div", {}, element("dt", {}, name), element("dd", { text: `why_${why}` })));
+  return [intro("absent_intro"), element("dl", { class: "sheet absent", id: "models-absent" }, ...rows)];
 }

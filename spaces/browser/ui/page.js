@@ -8,16 +8,16 @@ import * as image from "./image.js";
 import * as models from "./models.js";
 import { say, switchLanguage, translate } from "./strings.js";
 import * as text from "./text.js";
-import { FORMS } from "../generate/verse.js";
 
 /**
  * @typedef {import("../engine/model.js").Card & {figure: {name: string, value: number, unit: string} | null,
- *   licence: string, bytes: number}} Card
- * @typedef {{version: string, onnxruntime: string, judges: Record<string, string>, models: Card[]}} Index models.json
+ *   licence: string, bytes: number, pages: string[], examples: {names: string[], credit: string} | null}} Card
+ * @typedef {{version: string, onnxruntime: string, judges: Record<string, string>, models: Card[],
+ *   absent: {name: string, why: string}[]}} Index models.json
  */
 
-/** What a tab uses unless something else is chosen; it stands first among the choices. */
-const FIRST = ["gpt.shakespeare", "gpt.tang", "dcgan.mnist", "vae.mnist", "wavenet.spoken-digits"];
+/** What a page uses unless something else is chosen; it stands first among the choices. @type {Record<string, string>} */
+const FIRST = { write: "gpt.shakespeare", poem: "gpt.tang", draw: "dcgan.mnist", morph: "vae.mnist", map: "vae.mnist", redraw: "vae.mnist" };
 /** Names of the speakers of a data set, in the order of its speaker numbers. @type {Record<string, string[]>} */
 const SPEAKERS = { spoken_digits: ["george", "jackson", "lucas", "nicolas", "theo", "yweweler"] };
 
@@ -28,17 +28,12 @@ export class Zoo {
     this.index = index;
     this.client = new Client();
     this.opened = (/** @type {string} */ name) => history.replaceState(null, "", `#${name}`);
-    const able = (/** @type {(card: Card) => boolean} */ can) =>
-      index.models.filter(can).map((card) => card.name).sort((a, b) => Number(FIRST.includes(b)) - Number(FIRST.includes(a)));
-    const isVerse = (/** @type {Card} */ card) => card.labels.some((label) => label in FORMS);
-    /** Names of the checkpoints by what they can do. */
-    this.offers = {
-      write: able((card) => "decoder" in card.parts && !isVerse(card)),
-      poem: able((card) => "decoder" in card.parts && isVerse(card)),
-      draw: able((card) => "generator" in card.parts),
-      morph: able((card) => "generator" in card.parts && "encoder" in card.parts),
-      speak: able((card) => "duration" in card.parts),
+    const able = (/** @type {string} */ page) => {
+      const names = index.models.filter((card) => card.pages.includes(page)).map((card) => card.name);
+      return names.sort((a, b) => Number(b === FIRST[page]) - Number(a === FIRST[page]));
     };
+    /** Names of the checkpoints by the page that they are for. @type {Record<string, string[]>} */
+    this.offers = Object.fromEntries([...text.NAMES, ...image.NAMES, "speak"].map((page) => [page, able(page)]));
     /** Those that read, draw and say a number. */
     this.numbers = { judge: index.judges.mnist ?? "", painter: "dcgan.mnist", voice: "wavenet.spoken-digits" };
     /** The judge that hears what a visitor says, "" where the page has none. */
@@ -61,7 +56,7 @@ export class Zoo {
     return Array.from({ length: config.num_speakers }, (_, i) => SPEAKERS[dataset]?.[i] ?? `speaker ${i + 1}`);
   }
 
-  /** @param {keyof Zoo["offers"]} offer @returns {[string, string][]} */
+  /** @param {string} offer @returns {[string, string][]} */
   options(offer) {
     return this.offers[offer].map((name) => [name, name]);
   }
@@ -134,9 +129,10 @@ async function keepPage() {
 /** @param {Zoo} zoo */
 function build(zoo) {
   const { offers } = zoo;
+  const there = (/** @type {string[]} */ pages) => pages.some((page) => offers[page].length);
   const modules = {
-    ...(offers.write.length || offers.poem.length ? { text } : {}),
-    ...(offers.draw.length || offers.morph.length ? { image } : {}),
+    ...(there(text.NAMES) ? { text } : {}),
+    ...(there(image.NAMES) ? { image } : {}),
     ...(offers.speak.length ? { audio } : {}),
     ...(zoo.counts ? { crossmodal } : {}),
     models,
@@ -144,7 +140,6 @@ function build(zoo) {
   const wanted = location.hash.slice(1);
   /** @type {Record<string, {node: HTMLElement, open: (name: string) => void, names: string[]}>} */
   const built = {};
-  const kinds = { text: ["write", "poem"], image: ["draw", "morph", "map", "redraw"], audio: [], crossmodal: ["type", "sketch", "voice"], models: [] };
   const tabs = tabbed("tabs", "name", Object.entries(modules).map(([name, module]) => ({
     name,
     key: `tab_${name}`,
@@ -161,8 +156,8 @@ function build(zoo) {
   byId("tabs").replaceWith(tabs.list);
   byId("main").replaceChildren(...tabs.panels);
   byId("main").addEventListener("built", (/** @type {Event} */ event) => translate(/** @type {HTMLElement} */ (event.target)));
-  const holder = Object.entries(kinds).find((/** @type {[string, string[]]} */ [name, inside]) => name === wanted || inside.includes(wanted))?.[0];
-  tabs.open(holder && holder in modules ? holder : Object.keys(modules)[0]);
+  const holder = Object.entries(modules).find(([name, { NAMES }]) => name === wanted || NAMES.includes(wanted))?.[0];
+  tabs.open(holder ?? Object.keys(modules)[0]);
   translate();
 }
 

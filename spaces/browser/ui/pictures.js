@@ -1,7 +1,9 @@
 /** Pictures on the page: sheets, an animation, and the pad to draw on. */
 
 import { element } from "./controls.js";
+import { savePicture } from "./files.js";
 import { say } from "./strings.js";
+import { drawingStep } from "../generate/provenance.js";
 
 /** @typedef {import("../generate/sheet.js").Sheet} Sheet */
 
@@ -47,6 +49,27 @@ export class PictureFrame {
     this.save = save;
     this.saver.hidden = !save;
   }
+}
+
+/**
+ * Show a sheet in its frame, to be saved with its record.
+ * @param {import("./page.js").Zoo} zoo @param {PictureFrame} frame @param {Sheet} sheet
+ * @param {import("../generate/provenance.js").Step} about
+ */
+export function showSheet(zoo, frame, sheet, about) {
+  const image = imageOf(sheet.levels, sheet.width, sheet.height, sheet.channels);
+  const words = say("picture_of", { name: about.model ?? "", seed: about.seed ?? 0 });
+  frame.show(image, sheet.scale, words, () => savePicture(zoo, sheet, about));
+}
+
+/**
+ * The same of what a model made of a visitor's picture, which is in the record as the model saw it.
+ * @param {import("./page.js").Zoo} zoo @param {PictureFrame} frame @param {string} words key of what a screen reader says
+ * @param {{sheet: Sheet, seen: Float32Array, width: number}} result @param {import("../generate/provenance.js").Step} about
+ */
+export function showChange(zoo, frame, words, { sheet, seen, width }, about) {
+  const image = imageOf(sheet.levels, sheet.width, sheet.height, sheet.channels);
+  frame.show(image, sheet.scale, say(words), async () => savePicture(zoo, sheet, { ...about, parents: [await drawingStep(seen, width)] }));
 }
 
 const FRAME_MS = 70;
@@ -97,9 +120,10 @@ export class Animation {
 
 /** A square white pad with one round brush. */
 export class Pad {
-  /** @param {string} id @param {string} key */
-  constructor(id, key) {
+  /** @param {string} id @param {string} key @param {number} brush pixels, of the pad's 320 */
+  constructor(id, key, brush = 20) {
     this.side = 320;
+    this.brush = brush;
     this.canvas = /** @type {HTMLCanvasElement} */ (element("canvas", { id, width: this.side, height: this.side, role: "img", label: key, tabindex: 0 }));
     const clear = element("button", { type: "button", class: "clear", id: `${id}-clear`, text: "clear", onclick: () => this.clear() });
     this.node = element("div", { class: "pad" }, this.canvas, clear);
@@ -131,7 +155,7 @@ export class Pad {
       this.last = [x, y];
     }
     const [fromX, fromY] = this.last ?? [x, y];
-    Object.assign(this.context, { strokeStyle: "#1b1a17", lineWidth: 20, lineCap: "round", lineJoin: "round" });
+    Object.assign(this.context, { strokeStyle: "#1b1a17", lineWidth: this.brush, lineCap: "round", lineJoin: "round" });
     this.context.beginPath();
     this.context.moveTo(fromX, fromY);
     this.context.lineTo(x, y);

@@ -1,23 +1,36 @@
-/** The Text tab: a beginning that is continued a token at a time, and Chinese poems whose form always holds. */
+/** The Text tab: a beginning that is continued a token at a time, Chinese poems whose form always holds, and what else texts are for. */
 
 import { FORMS, MAX_AUTHOR, MAX_TITLE } from "../generate/verse.js";
 import { MAX_PROMPT } from "../generate/prose.js";
 import { Action } from "./action.js";
-import { advanced, byId, chips, element, intro, numberOf, picker, seedRow, slider, tabbed, textbox } from "./controls.js";
-import { saveText, step } from "./files.js";
+import { advanced, byId, chips, intro, kinds, numberOf, picker, seedRow, slider, textbox } from "./controls.js";
+import { chat, filling, topic } from "./conversation.js";
+import { pronouncing, translating } from "./language.js";
+import { Paper, written } from "./paper.js";
 import { say } from "./strings.js";
 
-const PROMPTS = ["ROMEO:", "To be, or not to be", "KING RICHARD III:\nNow", "First Witch:"];
+/** Beginnings that fit what a model has read, by its data set; the page's introduction goes by the same names. @type {Record<string, string[]>} */
+const PROMPTS = {
+  tiny_shakespeare: ["ROMEO:", "To be, or not to be", "KING RICHARD III:\nNow", "First Witch:"],
+  fairy_tales: ["The Fox and the ", "Once upon a time", "There was once a king", "A Lion"],
+  python_stdlib: ["class Queue:\n", "def __init__(self, ", "import os\n", "    for line in "],
+};
 const ACROSTICS = ["春夏秋冬", "万事如意", "风花雪月", "山高水长"];
+
+const KINDS = [
+  { name: "write", key: "continue", build: continuing },
+  { name: "poem", key: "poem", build: composing },
+  { name: "chat", key: "chat", build: chat },
+  { name: "translating", key: "translating", build: translating },
+  { name: "pronouncing", key: "pronouncing", build: pronouncing },
+  { name: "filling", key: "filling", build: filling },
+  { name: "topic", key: "topic", build: topic },
+];
+export const NAMES = KINDS.map(({ name }) => name);
 
 /** @param {import("./page.js").Zoo} zoo */
 export function build(zoo) {
-  const { write, poem } = zoo.offers;
-  const tabs = tabbed("kinds", "tab_text", [
-    ...(write.length ? [{ name: "write", key: "continue", build: () => continuing(zoo) }] : []),
-    ...(poem.length ? [{ name: "poem", key: "poem", build: () => composing(zoo) }] : []),
-  ], zoo.opened); // prettier-ignore
-  return { node: element("div", {}, tabs.list, ...tabs.panels), open: tabs.open, names: ["write", "poem"] };
+  return kinds(zoo, "text", KINDS);
 }
 
 /** Options that both kinds of texts have. @param {string} prefix @param {number} topP */
@@ -39,73 +52,42 @@ function chosen(prefix) {
   };
 }
 
-/** A sheet that is written on. */
-class Page {
-  /** @param {string} prefix @param {string} style @param {string} empty */
-  constructor(prefix, style, empty) {
-    this.text = element("div", { class: "text", id: `${prefix}-result`, tabindex: 0, role: "region", label: "result" });
-    this.empty = element("p", { class: "empty", text: empty });
-    this.copier = element("button", { type: "button", class: "copy", text: "copy", onclick: () => this.#copy() });
-    this.saver = element("button", { type: "button", class: "save", text: "save", id: `${prefix}-save`, onclick: () => this.save?.() });
-    this.tools = element("div", { class: "tools", hidden: true }, this.copier, this.saver);
-    this.node = element("div", { class: `sheet ${style}` }, this.empty, this.text, this.tools);
-    /** @type {(() => void) | undefined} */
-    this.save = undefined;
-  }
-
-  /** @param {string} text */
-  write(text) {
-    this.empty.hidden = true;
-    this.tools.hidden = true;
-    const { scrollTop, scrollHeight, clientHeight } = this.text;
-    this.text.textContent = text;
-    if (scrollHeight - scrollTop - clientHeight < 60) this.text.scrollTop = this.text.scrollHeight;
-  }
-
-  /** @param {string} text @param {(() => void) | undefined} save */
-  finish(text, save) {
-    this.write(text);
-    this.save = save;
-    this.saver.hidden = !save;
-    this.tools.hidden = false;
-  }
-
-  async #copy() {
-    await navigator.clipboard.writeText(this.text.textContent ?? "");
-    this.copier.textContent = say("copied");
-    setTimeout(() => (this.copier.textContent = say("copy")), 1500);
-  }
-}
-
-/** @param {import("./page.js").Zoo} zoo @param {Page} page @param {string} operation @param {boolean} partly whether a stopped text can be made again */
-function shown(zoo, page, operation, partly) {
-  return (/** @type {import("./client.js").Answer} */ { result, seconds, halted }, /** @type {any} */ { model, seed }) => {
-    const about = step(zoo, model, { operation, seed, parameters: result.parameters });
-    page.finish(result.text, halted && !partly ? undefined : () => saveText(zoo, result.text, about));
-    const speed = seconds ? ` · ${say("speed", { tokens: result.tokens, rate: Math.round(result.tokens / seconds) })}` : "";
-    return zoo.sourceLine(model, seed) + speed;
-  };
-}
-
 /** @param {import("./page.js").Zoo} zoo */
 function continuing(zoo) {
-  const page = new Page("write", "prose", "text_empty");
+  const page = new Paper("write", "prose", "text_empty");
   const action = new Action(zoo.client, "write", {
     task: "write",
     verb: "write",
     request: () => ({ ...chosen("write"), prompt: byId("write-prompt").value, length: numberOf("write-length"), penalty: numberOf("write-penalty") }),
     step: ({ text }) => page.write(text),
-    show: shown(zoo, page, "text.write", true),
+    show: written(zoo, page, "text.write", true),
+  });
+  const names = zoo.options("write"), models = picker("model", "write-model", names);
+  const introduction = intro("write_intro"), beginnings = chips("write-example", [], () => {});
+  const known = (/** @type {string} */ model) => PROMPTS[zoo.card(model).dataset] ?? [];
+  const begin = (/** @type {string} */ prompt) => {
+    byId("write-prompt").value = prompt;
+    action.run();
+  };
+  const suit = (/** @type {string} */ model) => {
+    const { dataset } = zoo.card(model);
+    introduction.dataset.text = dataset in PROMPTS ? `write_intro_${dataset}` : "write_intro";
+    introduction.textContent = say(introduction.dataset.text);
+    beginnings.replaceChildren(...chips("write-example", known(model), begin).children);
+  };
+  suit(names[0][0]);
+  models.addEventListener("change", () => {
+    const { value } = byId("write-prompt"), model = byId("write-model").value;
+    suit(model);
+    const strange = Object.values(PROMPTS).flat().includes(value) && !known(model).includes(value);
+    if (strange) byId("write-prompt").value = known(model)[0] ?? "";
   });
   return action.panel(
     [
-      intro("write_intro"),
-      picker("model", "write-model", zoo.options("write")),
-      textbox("prompt", "write-prompt", { value: PROMPTS[0], placeholder: "prompt_placeholder", lines: 2, longest: MAX_PROMPT }),
-      chips("write-example", PROMPTS, (prompt) => {
-        byId("write-prompt").value = prompt;
-        action.run();
-      }),
+      introduction,
+      models,
+      textbox("prompt", "write-prompt", { value: known(names[0][0])[0], placeholder: "prompt_placeholder", lines: 2, longest: MAX_PROMPT }),
+      beginnings,
       slider("length", "write-length", [1, 1000, 1, 300]),
       slider("temperature", "write-temperature", [0, 2, 0.05, 0.6], "temperature_info"),
       seedRow("write-seed", 3, action.run),
@@ -118,7 +100,7 @@ function continuing(zoo) {
 
 /** @param {import("./page.js").Zoo} zoo */
 function composing(zoo) {
-  const page = new Page("poem", "verse", "poem_empty");
+  const page = new Paper("poem", "verse", "poem_empty");
   page.text.lang = "zh-CN";
   const action = new Action(zoo.client, "poem", {
     task: "compose",
@@ -131,7 +113,7 @@ function composing(zoo) {
       acrostic: byId("poem-acrostic").value,
     }),
     step: ({ text }) => page.write(text),
-    show: shown(zoo, page, "text.compose", false),
+    show: written(zoo, page, "text.compose", false),
   });
   return action.panel(
     [
