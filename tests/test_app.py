@@ -31,7 +31,7 @@ ENDPOINTS = {
     "write_text", "compose_poem", "draw_images", "interpolate_images", "latent_map", "redraw_drawing", "speak_digits",
     "from_text", "from_drawing", "from_speech", "timeline", "diagnose", "diagnose_upload", "list_models", "show_card",
     "add_model", "replay_file", "add_codes", "slide_code", "traverse_dimensions", "weigh_text",
-    "colour_drawing", "restore_picture", "enlarge_picture", "pronounce_words",
+    "styles_by_class", "colour_drawing", "restore_picture", "enlarge_picture", "pronounce_words",
 }  # fmt: skip
 
 
@@ -412,6 +412,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "slide_code": {"model": VAE, "seed": 0, "first": "9", "amount": 1.0, "second": "1", "other_amount": 0.0},
     "traverse_dimensions": {"model": VAE, "seed": 0, "dimensions": 2},
     "weigh_text": {"given": "To be"},
+    "styles_by_class": {"model": "vae.conditional", "seed": 0, "styles": 2},
     "colour_drawing": {"model": "pix2pix.outline", "drawing": None},
     "restore_picture": {
         "model": "pix2pix.inpaint", "picture": None, "marks": None, "how": "holes", "seed": 0, "strength": 0.3,
@@ -447,6 +448,7 @@ BAD = [
     *(("draw_images", "label", v) for v in ("cat", "10", LONG)),
     *(("draw_images", "side", v) for v in (0, 11, 1.5, "x", None, -3)),
     *(("draw_images", "truncation", v) for v in (-1, 0, 50, "x", None)),
+    *(("styles_by_class", "styles", v) for v in (0, 13, 1.5, "x", None)),
     *(("restore_picture", "how", v) for v in ("", "drawing", None)),
     *(("restore_picture", "strength", v) for v in (0, 2, "x", None)),
     *(("pronounce_words", "given", v) for v in ("", "42", "你好", LONG, None)),
