@@ -117,7 +117,7 @@ def _inputs() -> None:
     with gr.Row(elem_classes="zoo-work"):
         with gr.Column(scale=0, min_width=320, elem_classes="zoo-controls"):
             intro("cross_intro")
-            with gr.Tabs(elem_classes="zoo-ways"):
+            with gr.Tabs(overflow_behavior="wrap", elem_classes="zoo-ways"):
                 with gr.Tab(text("type"), elem_id="tab_type"):
                     number = gr.Textbox(
                         "42", label=text("number"), placeholder=text("number_placeholder"), elem_id="type_number"

@@ -102,7 +102,7 @@ def page() -> None:
     with gr.Row(elem_classes="zoo-work"):
         with gr.Column(scale=0, min_width=320, elem_classes="zoo-controls"):
             intro("doctor_intro")
-            with gr.Tabs(elem_classes="zoo-ways"):
+            with gr.Tabs(overflow_behavior="wrap", elem_classes="zoo-ways"):
                 with gr.Tab(text("doctor_gallery"), elem_id="tab_gallery", visible=bool(runs)):
                     intro("doctor_gallery_intro")
                     run = picker_of(runs, "doctor_run", "doctor_run")

@@ -265,7 +265,7 @@ def fill(page: gr.Blocks) -> None:
             "traverse": edits.traverse if autoencoders else None,
         },
     }
-    with gr.Tabs(elem_classes="zoo-kinds"):
+    with gr.Tabs(overflow_behavior="wrap", elem_classes="zoo-kinds"):
         for group, ways in groups.items():
             there = {name: way for name, way in ways.items() if way}
             if there:
@@ -281,7 +281,7 @@ def _ways(group: gr.Tab, ways: dict[str, Callable[[gr.Tab], None]]) -> None:
         ((name, build_way),) = ways.items()
         build_way(group)
         return
-    with gr.Tabs(elem_classes="zoo-ways"):
+    with gr.Tabs(overflow_behavior="wrap", elem_classes="zoo-ways"):
         for name, build_way in ways.items():
             with gr.Tab(text(f"image_{name}"), elem_id=f"tab_{name}") as tab:
                 build_way(tab)

@@ -80,7 +80,7 @@ def _table() -> dict[str, Any]:
 
 def fill(page: gr.Blocks) -> None:
     """Put the tab's content into the page that is open."""
-    with gr.Tabs(elem_classes="zoo-kinds"):
+    with gr.Tabs(overflow_behavior="wrap", elem_classes="zoo-kinds"):
         with gr.Tab(text("catalogue"), elem_id="tab_catalogue"):
             _catalogue(page)
         with gr.Tab(text("replay"), elem_id="tab_replay"):

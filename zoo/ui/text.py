@@ -230,7 +230,7 @@ def fill(page: gr.Blocks) -> None:
         "comparing": likelihood.comparing if len(likelihood.writers()) > 1 else None,
         "weighing": likelihood.weighing if likelihood.writers() else None,
     }
-    with gr.Tabs(elem_classes="zoo-kinds"):
+    with gr.Tabs(overflow_behavior="wrap", elem_classes="zoo-kinds"):
         for name, build_way in ways.items():
             if build_way:
                 with gr.Tab(text(_TITLES.get(name, name)), elem_id=f"tab_{name}") as tab:

@@ -139,7 +139,7 @@ def _course(tab: gr.Blocks) -> None:
 def fill(page: gr.Blocks) -> None:
     """Put the tab's content into the page that is open."""
     gr.set_static_paths(generate.folder())  # a page may stay open for longer than gradio keeps a result
-    with gr.Tabs(elem_classes="zoo-kinds"):
+    with gr.Tabs(overflow_behavior="wrap", elem_classes="zoo-kinds"):
         with gr.Tab(text("course"), elem_id="tab_course"):
             if generate.choices():
                 _course(page)
