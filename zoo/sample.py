@@ -140,20 +140,21 @@ def _kept(found: Any) -> tuple[Any, bytes]:
     return found.source, txt(found.text, found.source.record).encode()
 
 
+def _printed(found: Any) -> tuple[Any, bytes]:
+    print(found.text)
+    return _kept(found)
+
+
 def _translated(name: str, options: dict[str, Any]) -> tuple[Any, bytes]:
     from zoo.generate import translation
 
-    found = translation.translate(name, **options)
-    print(found.text)
-    return _kept(found)
+    return _printed(translation.translate(name, **options))
 
 
 def _pronounced(name: str, options: dict[str, Any]) -> tuple[Any, bytes]:
     from zoo.generate import translation
 
-    found = translation.pronounce(name, **options)
-    print(found.text)
-    return _kept(found)
+    return _printed(translation.pronounce(name, **options))
 
 
 def _filled(name: str, options: dict[str, Any]) -> tuple[Any, bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def markdown(language: str) -> str:
                 row["licence"],
             )
         )
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return _joined(lines)
 
 
 def measured() -> str:
@@ -104,6 +105,10 @@ def measured() -> str:
             export.formats_of(row["name"].partition(".")[0]),
         )
         lines.append((name, f"{row['parameters']:,}", f"{row['megabytes']:.1f}", minutes, figures, ", ".join(forms)))
+    return _joined(lines)
+
+
+def _joined(lines: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 

@@ -26,7 +26,7 @@ from zoo.data.load import load
 from zoo.data.sequences import PRONOUNCING, Pair, tidy, without_stress
 from zoo.generate.translation import translated
 from zoo.metrics.edit_distance import error_rates
-from zoo.verify.sequences import bleu, chrf, letter_by_letter, references_of, word_by_word
+from zoo.verify.sequences import bleu, chrf, evenly, letter_by_letter, references_of, word_by_word
 
 BEAMS = (1, 2, 4, 8)
 
@@ -82,9 +82,7 @@ def measure(folder: Path, rows: int | None, *, sample: bool) -> Iterator[dict[st
         pairs = [pair for pair in training.pairs if pair.direction == direction]
         known = {tidy(pair.source, language).lower() for pair in pairs}
         found = references_of(test.pairs, direction)
-        unseen = [source for source in found if tidy(source, language).lower() not in known]
-        if rows and rows < len(unseen):  # evenly over the split, which may be in order
-            unseen = [unseen[i] for i in np.linspace(0, len(unseen) - 1, rows).astype(int)]
+        unseen = evenly([source for source in found if tidy(source, language).lower() not in known], rows)
         references = [found[source] for source in unseen]
         for method, made, seconds in methods(subject, pairs, unseen, direction):
             line: dict[str, Any] = {"name": folder.name, "direction": direction, "method": method, "rows": len(unseen)}

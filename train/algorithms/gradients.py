@@ -8,6 +8,7 @@ from accelerate.optimizer import AcceleratedOptimizer
 from torch import Tensor, nn
 
 from train.guard import NonFinite
+from zoo.noise import Noise
 
 
 def apply(
@@ -41,6 +42,14 @@ def synchronised(model: nn.Module, accelerator: Accelerator) -> None:
     """Let batch norms share statistics over processes, which torch does on GPUs alone; on CPUs each has its own."""
     if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
         nn.SyncBatchNorm.convert_sync_batchnorm(model)
+
+
+def due(weight: float, every: int, noise: Noise) -> bool:
+    """Whether a penalty is paid in this batch: a function of its number, so that nothing has to be remembered.
+
+    What is logged of it is 0 in the others and its value times `every` here: the mean over lines is the penalty's.
+    """
+    return weight > 0 and noise.stream % every == 0
 
 
 def squared_slope(logits: Tensor, images: Tensor) -> Tensor:

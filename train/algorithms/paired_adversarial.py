@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.algorithms.gradients import apply, squared_slope, synchronised
+from train.algorithms.gradients import apply, due, squared_slope, synchronised
 from zoo.losses import discriminator_loss, non_saturating_loss
 from zoo.noise import Noise
 
@@ -68,13 +68,12 @@ class PairedAdversarialUpdate:
         with self.accelerator.accumulate(self.translator, self.discriminator):
             made = self.translator(source)
             settings = self.settings
-            # A function of the batch's number, so that nothing has to be remembered.
-            due = settings.slope_penalty > 0 and noise.stream % settings.slope_every == 0
-            seen = target.detach().requires_grad_(due)
+            paid = due(settings.slope_penalty, settings.slope_every, noise)
+            seen = target.detach().requires_grad_(paid)
             real_logits = self.discriminator(source, seen)
             fake_logits = self.discriminator(source, made.detach())
             d_loss = discriminator_loss(real_logits, fake_logits) / 2  # it learns half as fast (section 3.3)
-            slope = squared_slope(real_logits, seen) if due else d_loss.new_zeros(())
+            slope = squared_slope(real_logits, seen) if paid else d_loss.new_zeros(())
             self.accelerator.backward(d_loss + 0.5 * settings.slope_penalty * settings.slope_every * slope)
             d_found = apply(self.accelerator, self.discriminator, self.d_optimizer, self.clip_norm)
 

@@ -18,7 +18,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from train.algorithms.augment import Augmentation, augment
-from train.algorithms.gradients import apply, squared_slope, synchronised
+from train.algorithms.gradients import apply, due, squared_slope, synchronised
 from zoo.losses import discriminator_loss, non_saturating_loss
 from zoo.noise import Noise
 
@@ -148,12 +148,12 @@ class StyleAdversarialUpdate:
     def _teach_discriminator(
         self, real: Tensor, fake: Tensor, labels: Tensor | None, noise: Noise
     ) -> dict[str, Tensor]:
-        settings, due = self.settings, self._due(self.settings.slope_penalty, self.settings.slope_every, noise)
-        seen = augment(real, settings.augment, noise).detach().requires_grad_(due)
+        settings, paid = self.settings, due(self.settings.slope_penalty, self.settings.slope_every, noise)
+        seen = augment(real, settings.augment, noise).detach().requires_grad_(paid)
         real_logits = self.discriminator(seen, labels)
         fake_logits = self.discriminator(augment(fake, settings.augment, noise), labels)
         loss = discriminator_loss(real_logits, fake_logits)
-        slope = squared_slope(real_logits, seen) if due else loss.new_zeros(())
+        slope = squared_slope(real_logits, seen) if paid else loss.new_zeros(())
         self.accelerator.backward(loss + 0.5 * settings.slope_penalty * settings.slope_every * slope)
         norms = apply(self.accelerator, self.discriminator, self.d_optimizer, self.clip_norm)
         return {
@@ -172,7 +172,7 @@ class StyleAdversarialUpdate:
         adversary.requires_grad_(True)
         self.accelerator.backward(loss)
         penalty = loss.new_zeros(())
-        if self._due(settings.path_penalty, settings.path_every, noise):
+        if due(settings.path_penalty, settings.path_every, noise):
             half = max(1, len(fake) // 2)  # as in the paper: the second derivative of a whole batch is dear
             images, styles = self._generated(half, None if labels is None else labels[:half], noise)
             lengths = path_lengths(images, styles, noise.normal(*images.shape))
@@ -188,14 +188,6 @@ class StyleAdversarialUpdate:
             "mean_path_length": self.mean_length.value.clone(),
             **norms,
         }
-
-    @staticmethod
-    def _due(weight: float, every: int, noise: Noise) -> bool:
-        """Whether a penalty is paid in this batch: a function of its number, so that nothing has to be remembered.
-
-        What is logged of it is 0 in the others and its value times `every` here: the mean over lines is the penalty's.
-        """
-        return weight > 0 and noise.stream % every == 0
 
 
 def in_proportion(network: nn.Module, rate: float, factors: dict[int, float] | None = None) -> list[dict[str, Any]]:

@@ -62,12 +62,9 @@ def _likelihood(subject: Subject, data: Any, budget: Budget, poll: Poll) -> list
     windows = f"windows of {data.context_length} {unit}s side by side, every position counted"
     unigram, packed, beside = None, None, ""
     if subject.dataset and not budget.training:
-        from zoo.data.load import load
         from zoo.metrics.compression import unigram_loss, xz_size
 
-        known: Any = load(
-            subject.dataset, "train", subject.model.config, sample=subject.sample, tokenizer=subject.tokenizer
-        )
+        known = _learnt(subject)
         poll()
         ids = np.repeat(np.arange(len(seen)), seen)
         unigram = unigram_loss(known.ids, ids, len(seen))
@@ -88,6 +85,13 @@ def _likelihood(subject: Subject, data: Any, budget: Budget, poll: Poll) -> list
             floor=None if packed is None else packed * characters / size, note=of_text,
         ),
     ]  # fmt: skip
+
+
+def _learnt(subject: Subject) -> Any:
+    """The training split of what the model has learnt from."""
+    from zoo.data.load import load
+
+    return load(subject.dataset, "train", subject.model.config, sample=subject.sample, tokenizer=subject.tokenizer)
 
 
 def _text(subject: Subject, ids: np.ndarray) -> str:
@@ -127,12 +131,9 @@ def _verse(subject: Subject, data: Any, budget: Budget, poll: Poll) -> list[Figu
     count, unigram = int(seen.sum()), None
     note = "Chinese characters of the lines, given form, author and title"
     if subject.dataset and not budget.training:
-        from zoo.data.load import load
         from zoo.metrics.compression import unigram_loss
 
-        known: Any = load(
-            subject.dataset, "train", subject.model.config, sample=subject.sample, tokenizer=subject.tokenizer
-        )
+        known = _learnt(subject)
         poll()
         characters = np.concatenate(known.bodies)
         characters = characters[~np.isin(characters, idle)]
