@@ -22,7 +22,7 @@ from hub_server import Repository, TestHub
 from PIL import Image
 
 from zoo import hub, space
-from zoo.generate import provenance
+from zoo.generate import provenance, translate
 from zoo.space import check as space_check
 from zoo.space import page as space_page
 from zoo.space import room as space_room
@@ -485,6 +485,12 @@ assert not {"torch", "gradio", "transformers"} & sys.modules.keys()
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def in_base64(picture: Image.Image) -> str:
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
 def test_an_endpoint_writes(tmp_path: Path) -> None:
     built = space.build("endpoint", tmp_path / "out", model="gpt.shakespeare")
     asked = {"inputs": "ROMEO:", "parameters": {"max_new_tokens": 40, "seed": 3}}
@@ -530,6 +536,46 @@ def test_an_endpoint_speaks_and_another_hears_it(tmp_path: Path) -> None:
     heard, refused = endpoint(judge.folder, [{"inputs": said["audio"]}, {"inputs": "no sound"}])
     assert heard[0]["label"] == "7" and sum(one["score"] for one in heard) == pytest.approx(1)
     assert "base64" in refused["error"]
+
+
+def test_an_endpoint_pronounces(tmp_path: Path) -> None:
+    built = space.build("endpoint", tmp_path / "out", model="seq2seq.g2p")
+    (answer,), refused = endpoint(built.folder, [{"inputs": "speech"}, {"inputs": "42"}])
+    assert answer["generated_text"].split()[:2] == ["speech", "S"] and "numbers" in refused["error"]
+
+
+def test_an_endpoint_enlarges_and_a_colour_judge_looks_at_it(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    artist = space.build("endpoint", tmp_path / "a" / "out", model="srgan.emoji")
+    judge = space.build("endpoint", tmp_path / "b" / "out", model="resnet.emoji")
+    (small,) = translate.examples("srgan.emoji", 1)
+    ((made,),) = endpoint(artist.folder, [{"inputs": in_base64(small.picture)}])
+    with Image.open(io.BytesIO(base64.b64decode(made["image"]))) as picture:
+        assert picture.size == (64, 64)
+    seen, refused = endpoint(judge.folder, [{"inputs": made["image"]}, {"inputs": base64.b64encode(b"no").decode()}])
+    assert len(seen) == 9 and sum(one["score"] for one in seen) == pytest.approx(1)
+    assert "picture" in refused["error"]
+
+
+def test_an_endpoint_repairs_a_picture_as_the_command_line_does(tmp_path: Path) -> None:
+    built = space.build("endpoint", tmp_path / "out", model="pix2pix.inpaint")
+    (whole,) = translate.examples("pix2pix.inpaint", 1)
+    mask = Image.new("L", whole.truth.size)
+    mask.paste(255, (20, 20, 40, 40))
+    picture, marks = in_base64(whole.truth), in_base64(mask)
+    answer, refused, unmarked = endpoint(
+        built.folder,
+        [
+            {"inputs": picture, "parameters": {"seed": 2, "mask": marks}},
+            {"inputs": picture, "parameters": {"sed": 2}},
+            {"inputs": picture},
+        ],
+    )
+    with Image.open(io.BytesIO(base64.b64decode(answer[0]["image"]))) as repaired:
+        expected = translate.translate("pix2pix.inpaint", whole.truth, seed=2, mask=mask).images[1]
+        assert np.array_equal(np.asarray(repaired), np.asarray(expected))
+    assert "perhaps you meant 'seed'" in refused["error"] and "nothing is marked" in unmarked["error"]
 
 
 def test_an_endpoint_goes_up_as_a_model(server: TestHub, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def sample(name: str, given: Mapping[str, Any], out: Path | None) -> str:
     Raises ValueError for one that generates nothing, for options that it does not take or lacks, and an `out` that
     cannot be; and InputError as the functions of `zoo.generate` do.
     """
-    kind = KINDS[_kind_of(name)]
+    kind = KINDS[kind_of(name)]
     for option in given:
         if option not in kind.options:
             flags = ", ".join(_flag(o) for o in kind.options)
@@ -56,7 +56,8 @@ def _flag(option: str) -> str:
     return "--" + option.replace("_", "-")
 
 
-def _kind_of(name: str) -> str:
+def kind_of(name: str) -> str:
+    """The key of KINDS by which a checkpoint is used. Raises ValueError for one that generates nothing."""
     from zoo.data.sequences import PRONOUNCING
     from zoo.generate import chat, library, text, translate
 

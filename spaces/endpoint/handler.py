@@ -2,13 +2,19 @@
 `EndpointHandler` of the repository's folder, and calls it with each request. docs/hosting.md tells how to deploy it.
 
 A request is JSON, {"inputs": ..., "parameters": {...}}; `inputs` is, by what the checkpoint does,
-  text:     how the text begins; for poems the title          -> [{"generated_text": ...}]
-  pictures: a class of the model, or "" for all in turn       -> [{"image": PNG in base64}]
-  speech:   digits such as "42"                               -> [{"audio": WAV in base64, "sampling_rate": 8000}]
-  judges:   a picture or a sound, in base64 or, as the toolkit hands over other content types, as it is
-                                                              -> [{"label": ..., "score": ...}, ...]
-`parameters` are those of the zoo's own functions: seed, temperature, form, label, count, speaker, ... A value that
-cannot be used raises a ValueError whose words say what is allowed, which the toolkit answers with 400.
+  text:        how the text begins; for poems the title       -> [{"generated_text": ...}]
+  chat:        what one says                                  -> [{"generated_text": ...}]
+  translation: a text in one of its languages                 -> [{"translation_text": ...}]
+  phonemes:    English words                                  -> [{"generated_text": a line a word}]
+  blanks:      a text with [MASK] in it                       -> [[{"token_str": ..., "score": ...}, ...] for each]
+  topics:      a text                                         -> [{"label": ..., "score": ...}, ...]
+  pictures:    a class of the model, or "" for all in turn    -> [{"image": PNG in base64}]
+  changes:     a picture, to be changed or enlarged           -> [{"image": PNG in base64}]
+  speech:      digits such as "42"                            -> [{"audio": WAV in base64, "sampling_rate": 8000}]
+  judges:      a picture or a sound                           -> [{"label": ..., "score": ...}, ...]
+A picture or a sound is a file in base64 or, as the toolkit hands over other content types, as it is. `parameters` are
+those of the zoo's own functions: seed, temperature, form, label, count, speaker, ... A value that cannot be used raises
+a ValueError whose words say what is allowed, which the toolkit answers with 400.
 """
 
 import base64
@@ -23,10 +29,22 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))  # the package `zoo` stands beside this file
 
-from zoo import entry, hub
+from zoo import entry, hub, sample
 from zoo.config import suggestion
 from zoo.data.media import read_audio, read_picture
-from zoo.generate import audio, crossmodal, drawing, image, library, provenance, text
+from zoo.generate import (
+    audio,
+    chat,
+    crossmodal,
+    drawing,
+    image,
+    library,
+    masked,
+    provenance,
+    text,
+    translate,
+    translation,
+)
 from zoo.generate.inputs import InputError
 from zoo.generate.sampling import probabilities
 
@@ -40,16 +58,25 @@ class EndpointHandler:
             raise ValueError(f"{path or '.'} holds {len(names)} checkpoints; `zoo space build endpoint` puts in one")
         self.name = names[0]
         self.loaded = library.get(self.name)
-        tasks = library.tasks_of(library.config_of(self.name)["model"])
-        verse = entry.TEXT_GENERATION in tasks and text.is_verse(self.name)
         answers = {
-            entry.TEXT_GENERATION: self.compose if verse else self.write,
+            entry.TEXT_GENERATION: self.write,
+            "verse": self.compose,
+            entry.RETRIEVAL: self.reply,
+            entry.TRANSLATION: self.translate,
+            "pronunciation": self.pronounce,
+            entry.FILL_MASK: self.fill,
+            entry.TEXT_CLASSIFICATION: self.tell,
             entry.IMAGE_GENERATION: self.draw,
+            entry.IMAGE_TRANSLATION: self.change,
+            "enlarging": self.enlarge,
             entry.AUDIO_GENERATION: self.speak,
             entry.IMAGE_CLASSIFICATION: self.see,
             entry.AUDIO_CLASSIFICATION: self.hear,
         }
-        self.answer = next(answers[task] for task in tasks if task in answers)
+        tasks = library.tasks_of(library.config_of(self.name)["model"])
+        judges = (entry.IMAGE_CLASSIFICATION, entry.AUDIO_CLASSIFICATION)
+        judge = next((task for task in judges if task in tasks), None)
+        self.answer = answers[judge or sample.kind_of(self.name)]
 
     def __call__(self, data: dict[str, Any]) -> list[dict[str, Any]]:
         """Answer one request. Raises InputError, a ValueError."""
@@ -88,11 +115,60 @@ class EndpointHandler:
         )  # fmt: skip
         return [{"generated_text": last.text}]
 
-    def draw(self, inputs: Any, *, count: int = 1, seed: int = 0, truncation: float = 1.0) -> list[dict[str, Any]]:
+    def reply(
+        self, inputs: Any, *, history: Any = (), max_new_tokens: int = 60, temperature: float = 0.7, top_k: int = 0,
+        top_p: float = 0.9, repetition_penalty: float = 1.0, seed: int = 0,
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        """Answer in a conversation; `history` is what was said before, a list of pairs (role, text)."""
+        *_, last = chat.reply(
+            self.name, history, inputs, max_new_tokens=max_new_tokens, temperature=temperature, top_k=top_k,
+            top_p=top_p, repetition_penalty=repetition_penalty, seed=seed,
+        )  # fmt: skip
+        return [{"generated_text": last.text}]
+
+    def translate(self, inputs: Any, *, direction: str = translation.AUTO, beams: int = 4) -> list[dict[str, Any]]:
+        """Translate a text."""
+        return [{"translation_text": translation.translate(self.name, inputs, direction, beams=beams).text}]
+
+    def pronounce(self, inputs: Any, *, beams: int = 4) -> list[dict[str, Any]]:
+        """Say how words sound."""
+        return [{"generated_text": translation.pronounce(self.name, inputs, beams=beams).text}]
+
+    def fill(self, inputs: Any, *, top: int = 5) -> list[list[dict[str, Any]]]:
+        """Fill the blanks of a text."""
+        blanks = masked.fill(self.name, inputs, top=top).blanks
+        return [[{"token_str": one.token, "score": one.probability} for one in blank] for blank in blanks]
+
+    def tell(self, inputs: Any) -> list[dict[str, Any]]:
+        """Say what a text is about, the likeliest first."""
+        return [{"label": label, "score": share} for label, share in masked.classify(self.name, inputs).classes]
+
+    def draw(
+        self, inputs: Any, *, count: int = 1, seed: int = 0, truncation: float = 1.0, steps: int | None = None,
+        guidance: float | None = None,
+    ) -> list[dict[str, Any]]:  # fmt: skip
         """Draw a sheet of pictures: a PNG that says how it was made; `python -m zoo replay` makes it again."""
         label = None if inputs in (None, "") else inputs
-        made = image.draw(self.name, label, count=count, seed=seed, truncation=truncation)
+        made = image.draw(
+            self.name, label, count=count, seed=seed, truncation=truncation, steps=steps, guidance=guidance
+        )
         return [{"image": _base64(provenance.png(made.sheet, made.source.record))}]
+
+    def change(
+        self, inputs: Any, *, how: str | None = None, mask: str | None = None, back: bool = False,
+        strength: float = 0.3, seed: int = 0,
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        """Change a picture; `mask` is one that is light where this one is to be repaired, in base64."""
+        made = translate.translate(
+            self.name, _picture(inputs), how=how, mask=None if mask is None else _picture(mask), back=back,
+            strength=strength, seed=seed,
+        )  # fmt: skip
+        return [{"image": _base64(provenance.png(made.images[1], made.source.record))}]
+
+    def enlarge(self, inputs: Any, *, shrink: bool = False) -> list[dict[str, Any]]:
+        """Enlarge a picture."""
+        made = translate.enlarge(self.name, _picture(inputs), shrink=shrink).pictures
+        return [{"image": _base64(provenance.png(made.images[1], made.source.record))}]
 
     def speak(
         self, inputs: Any, *, speaker: str = "jackson", temperature: float = 1.0, seed: int = 0
@@ -103,11 +179,11 @@ class EndpointHandler:
         return [{"audio": encoded, "sampling_rate": sound.sample_rate}]
 
     def see(self, inputs: Any) -> list[dict[str, Any]]:
-        """Judge a picture, dark on light or light on dark."""
-        picture = inputs
-        if isinstance(inputs, str | bytes):
-            with _file(inputs) as path:
-                picture = read_picture(path)
+        """Judge a picture; one of a digit or of clothes is dark on light or light on dark."""
+        picture, config = _picture(inputs, opaque=True), self.loaded.network.config
+        if config.channels == 3:
+            pixels = translate.fitted(picture.convert("RGB"), config.image_size).astype("float32")
+            return self._scores(pixels.transpose(2, 0, 1)[None] / 127.5 - 1)
         clothes = self.loaded.recipe.get("dataset") == "fashion_mnist"
         seen = (drawing.like_clothes if clothes else drawing.like_digits)(drawing.ink_of(picture))
         return self._scores(seen.astype("float32")[None, None] * 2 - 1)
@@ -126,6 +202,14 @@ class EndpointHandler:
         scores = probabilities(logits)[0].tolist()
         named = [{"label": label, "score": score} for label, score in zip(self.loaded.labels, scores, strict=True)]
         return sorted(named, key=lambda one: -one["score"])
+
+
+def _picture(inputs: Any, *, opaque: bool = False) -> Any:
+    """A picture from a file's bytes; what the toolkit has opened by itself stays as it is."""
+    if not isinstance(inputs, str | bytes):
+        return inputs
+    with _file(inputs) as path:
+        return read_picture(path, opaque=opaque)
 
 
 def _base64(data: bytes) -> str:
