@@ -20,7 +20,7 @@ from typing import Any
 import gradio_client
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 from serving import ROOT, Served, served
 
 from zoo import doctor
@@ -174,6 +174,19 @@ def test_pictures_come_as_png_and_the_same_seed_gives_the_same_ones(client: Any)
     other, _ = client.predict(GAN, "7", 4, 6, 0.8, api_name="/draw_images")
     assert np.array_equal(first, np.asarray(Image.open(again)))
     assert not np.array_equal(first, np.asarray(Image.open(other)))
+
+
+def test_a_model_of_many_steps_draws_what_was_asked_for(client: Any, tmp_path: Path) -> None:
+    path, line = client.predict("diffusion.mnist", "7", 2, 3, 1.0, 12, 2.0, api_name="/draw_images")
+    assert "diffusion.mnist" in line and "seed 3" in line
+    again, _ = client.predict("diffusion.mnist", "7", 2, 3, 1.0, 12, 2.0, api_name="/draw_images")
+    assert np.array_equal(np.asarray(Image.open(path)), np.asarray(Image.open(again)))
+    first = Image.open(path).convert("L")
+    side = first.width // 2
+    drawing = ImageOps.invert(first.crop((0, 0, side, side))).resize((280, 280))
+    drawing.save(tmp_path / "drawn.png")
+    judged, *_ = client.predict(gradio_client.handle_file(tmp_path / "drawn.png"), SPEAKER, 0, api_name="/from_drawing")
+    assert judged["label"] == "7"
 
 
 def test_a_drawn_face_gets_the_colour_of_faces(client: Any, tmp_path: Path) -> None:

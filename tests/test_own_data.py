@@ -169,6 +169,30 @@ def test_a_flat_folder_is_one_class_which_no_classifier_takes(tmp_path: Path) ->
 # Splits
 
 
+@pytest.mark.parametrize("source", ["outline", "damaged", "noisy", "small"])
+def test_a_translator_gets_pairs_whose_sources_are_made_of_the_pictures(source: str, tmp_path: Path) -> None:
+    pictures(tmp_path, 12)
+    config = SimpleNamespace(source=source, target="google", image_size=16, channels=3, scale=4)
+    own = open_own(tmp_path, (entry.IMAGE_TRANSLATION,), config)
+    plain = open_own(tmp_path, DRAWS, SimpleNamespace(image_size=16, channels=3))
+    for split in SPLITS:
+        rows = np.arange(len(own.split(split)))
+        sources, targets = (own.split(split).batch(rows)[key].numpy() for key in ("source", "target"))
+        side = 4 if source == "small" else 16
+        assert sources.shape[1:] == (3, side, side) and targets.shape[1:] == (3, 16, 16)
+        assert not np.array_equal(sources, targets)
+        if split != "train":  # whose pictures are mirrored and shifted
+            assert np.allclose(targets, plain.split(split).batch(rows)["image"].numpy(), atol=1e-6)
+    assert own.fingerprint == plain.fingerprint == own.split("test").fingerprint
+
+
+def test_ones_own_pictures_have_one_style(tmp_path: Path) -> None:
+    pictures(tmp_path, 12)
+    config = SimpleNamespace(source="google", target="twitter", image_size=16, channels=3)
+    with pytest.raises(OwnDataError, match="one style; sources that are made of pictures are outline, damaged"):
+        open_own(tmp_path, (entry.IMAGE_TRANSLATION,), config)
+
+
 def test_files_stay_in_their_split_when_others_come_and_names_change(tmp_path: Path) -> None:
     def split_of(folder: Path) -> dict[bytes, str]:
         own = open_own(folder, DRAWS, GREY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +21,7 @@ from torch.nn import functional as F
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from train.algorithms.paired_adversarial import PairedAdversarial
-from train.image.pix2pix import PRESETS
+from train.image.pix2pix import PRESETS, build
 from zoo import checkpoint, verify
 from zoo.checkpoint import write_json
 from zoo.data.load import load
@@ -640,6 +641,7 @@ def test_examples_are_held_out_and_ready_to_be_translated(name: str) -> None:
 def test_a_checkpoint_with_graphs_translates_without_torch(zoo_of_translators: Path) -> None:
     code = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from zoo import hub
 hub.PRETRAINED = Path(sys.argv[1])
@@ -653,3 +655,10 @@ print(translate("pix2pix.style", first.picture).images[1].size, goes_back("pix2p
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split("\n")[-2] == "(256, 256) False False"
+
+
+def test_a_translator_of_ones_own_pictures_claims_no_vendors_style() -> None:
+    recipe = PRESETS["tiny"]
+    own, emoji = SimpleNamespace(vendors=("", "")), SimpleNamespace(vendors=("google", "google"))
+    assert build(recipe, own).config == replace(recipe.config, target="all")
+    assert build(recipe, emoji).config == recipe.config

@@ -7,7 +7,7 @@ from train.recipe import Recipe, tiny
 from zoo.models.image.diffusion import ENTRY, DiffusionConfig
 
 _MNIST = Recipe(
-    config=DiffusionConfig(widths=(24, 48, 96)),
+    config=DiffusionConfig(widths=(24, 48, 96), guidance=1.0),  # more broke strokes: agreement 94 %, as learnt 97 %
     algorithm=SingleLoss(learning_rate=2e-3, weight_decay=0.0),
     dataset="mnist",
     metric="denoising loss",

@@ -1,10 +1,19 @@
 """Recipes of pix2pix: emoji from outlines, in another vendor's style, whole again, and without noise."""
 
 from dataclasses import replace
+from typing import Any
+
+from torch import nn
 
 from train.algorithms.paired_adversarial import PairedAdversarial
 from train.recipe import Recipe, tiny
-from zoo.models.image.pix2pix import ENTRY, Pix2PixConfig
+from zoo.models.image.pix2pix import ENTRY, Pix2Pix, Pix2PixConfig
+
+
+def build(recipe: Recipe, data: Any) -> nn.Module:
+    """A network for the data's pictures: one's own are of no vendor."""
+    return Pix2Pix(recipe.config if any(data.vendors) else replace(recipe.config, target="all"))
+
 
 _OUTLINE = Recipe(
     config=Pix2PixConfig(source="outline", target="google"),

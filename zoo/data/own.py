@@ -26,6 +26,7 @@ KINDS: dict[str, Kind] = {
     entry.IMAGE_GENERATION: "image",
     entry.IMAGE_AUTOENCODING: "image",
     entry.IMAGE_CLASSIFICATION: "image",
+    entry.IMAGE_TRANSLATION: "image",
     entry.TEXT_GENERATION: "text",
     entry.AUDIO_GENERATION: "audio",
     entry.AUDIO_CLASSIFICATION: "audio",
@@ -68,7 +69,9 @@ def open_own(
     7.5 % each, between 5 and 10 %, at least one. With only two items "test" is "validation".
 
     - Pictures (PNG, JPEG, WEBP): cut to the square in their middle, resized to `config.image_size`, in
-      `config.channels`; batches as `zoo.data.image.Images` gives them. `config.num_classes` bounds the classes.
+      `config.channels`; batches as `zoo.data.image.Images` gives them. `config.num_classes` bounds the classes. A model
+      that translates pictures gets `zoo.data.pairs.Pairs` of them, with sources made of them: outlines, damaged, noisy
+      or small ones. From one style to another needs two sets of pictures, which one's own data are not.
     - Texts (UTF-8, UTF-16 with its mark, GB18030): ids of `tokenizer` in windows of `config.context_length`; without
       one a tokenizer of characters is made of the training text. Characters that it does not know are written by
       their nearest known likeness or left out; more than a fifth left out is an error. For a tokenizer of verse the
@@ -89,8 +92,15 @@ def open_own(
     splits: dict[str, Any]
     if kind == "image":
         from zoo.data.own_image import read_pictures
+        from zoo.data.pairs import check_derived, own_pairs
 
-        splits = read_pictures(found, config, needs_classes=entry.IMAGE_CLASSIFICATION in tasks)
+        pairs = entry.IMAGE_TRANSLATION in tasks
+        if pairs:
+            check_derived(config)
+        judges = entry.IMAGE_CLASSIFICATION in tasks
+        splits = read_pictures(found, config, needs_classes=judges, channels=3 if pairs else None)
+        if pairs:
+            splits = {split: own_pairs(pictures, config, split) for split, pictures in splits.items()}
     elif kind == "text":
         from zoo.data.own_text import read_texts
 

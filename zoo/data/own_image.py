@@ -22,14 +22,18 @@ _TURNED = range(2, 9)
 """Values of EXIF's orientation that turn or mirror a picture."""
 
 
-def read_pictures(found: Found, config: Any, *, needs_classes: bool) -> dict[str, Pictures]:
+def read_pictures(
+    found: Found, config: Any, *, needs_classes: bool, channels: int | None = None
+) -> dict[str, Pictures]:
     """Decode all pictures and split them: {"train", "validation", "test"}.
 
     Each is cut to the square in its middle and resized (bicubic, antialiased) to `config.image_size` (28 where the
-    config has none), in `config.channels` (1 or 3; 1 where it has none). Sub-folders are classes in sorted order where
+    config has none), in `channels`, 1 or 3: unless given
+    `config.channels`, and 1 where it has none. Sub-folders are classes in sorted order where
     the config has `num_classes`. Raises OwnDataError as `open_own` says.
     """
-    size, channels = getattr(config, "image_size", 28), getattr(config, "channels", 1)
+    size = getattr(config, "image_size", 28)
+    channels = getattr(config, "channels", 1) if channels is None else channels
     if channels not in (1, 3):
         raise OwnDataError(
             f"the model's pictures have {channels} channels; allowed for one's own are 1 (grey) and 3 (colour)"

@@ -4,7 +4,7 @@ A sample is an emoji concept on white. What its two pictures are is said by the 
 class attributes, for what a model does not leave open):
 
 - `target`: a vendor ("google", "twitter", "openmoji", "fluent"), or "all": each vendor's picture is a sample of its
-  own.
+  own. Of one's own pictures it is "all".
 - `source`: another vendor, or what is made of the target: "outline" (edges, black on white), "damaged" (holes full of
   noise), "noisy" (Gaussian noise), "small" (the mean of `scale` x `scale` pixels).
 - `image_size`: pixels a side of the target, 32 or 64, and of the source but where it is "small".
@@ -30,7 +30,8 @@ import numpy as np
 from PIL import UnidentifiedImageError
 
 from zoo.config import suggestion
-from zoo.data.image import VENDORS, on_white, sized
+from zoo.data.image import VENDORS, Pictures, on_white, sized
+from zoo.data.own_source import OwnDataError
 from zoo.data.source import Info, read
 from zoo.noise import Noise, permutation
 
@@ -55,7 +56,7 @@ _VARIANTS = {"200D", "2640", "2642", "1F468", "1F469", "1F9D1", "1F9B0", "1F9B1"
 class Pairs:
     """One split: targets uint8 (n, 3, h, w), and sources where they are not made of the targets as they are asked for.
 
-    `names` says what each sample shows, and `vendors` who drew its target.
+    `names` says what each sample shows, and `vendors` who drew its target; both are empty for one's own pictures.
     """
 
     lengths = None
@@ -231,6 +232,23 @@ def emoji_pairs(name: str, split: str, config: Any, *, sample: bool = False, ski
         _stacked(sources, config.image_size) if from_vendor else None, _stacked(pictures, config.image_size),
         config, training=split == "train",
     )  # fmt: skip
+
+
+def check_derived(config: Any) -> None:
+    """Raise OwnDataError unless a model's sources can be made of one's own pictures."""
+    if config.source not in DERIVED:
+        raise OwnDataError(
+            f"the model goes from {config.source} to {config.target}, and one's own pictures have one style; sources "
+            f"that are made of pictures are {', '.join(DERIVED)}"
+        )
+    if config.source == "small" and config.image_size % config.scale:
+        raise OwnDataError(f"scale is {config.scale}; it must divide image_size, which is {config.image_size}")
+
+
+def own_pairs(pictures: Pictures, config: Any, split: str) -> Pairs:
+    """One split of one's own pictures, in colour, as pairs whose sources are made of them."""
+    unnamed = ("",) * len(pictures)
+    return Pairs(pictures.info, "", unnamed, unnamed, None, pictures.images, config, training=split == "train")
 
 
 def _stacked(pictures: list[np.ndarray], size: int) -> np.ndarray:
