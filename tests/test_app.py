@@ -177,9 +177,9 @@ def test_pictures_come_as_png_and_the_same_seed_gives_the_same_ones(client: Any)
 
 
 def test_a_model_of_many_steps_draws_what_was_asked_for(client: Any, tmp_path: Path) -> None:
-    path, line = client.predict("diffusion.mnist", "7", 2, 3, 1.0, 12, 2.0, api_name="/draw_images")
+    path, line = client.predict("diffusion.mnist", "7", 2, 3, 1.0, 12, 1.0, api_name="/draw_images")
     assert "diffusion.mnist" in line and "seed 3" in line
-    again, _ = client.predict("diffusion.mnist", "7", 2, 3, 1.0, 12, 2.0, api_name="/draw_images")
+    again, _ = client.predict("diffusion.mnist", "7", 2, 3, 1.0, 12, 1.0, api_name="/draw_images")
     assert np.array_equal(np.asarray(Image.open(path)), np.asarray(Image.open(again)))
     first = Image.open(path).convert("L")
     side = first.width // 2
