@@ -26,12 +26,14 @@ from serving import ROOT, Served, served
 from zoo import doctor
 
 TEXT, POET, GAN, VAE = "gpt.shakespeare", "gpt.tang", "dcgan.mnist", "vae.mnist"
+TALES, STYLES = "gpt.stories", "stylegan.fashion-mnist"
 WAVENET, SPEAKER = "wavenet.spoken-digits", "jackson"
 ENDPOINTS = {
     "write_text", "compose_poem", "draw_images", "interpolate_images", "latent_map", "redraw_drawing", "speak_digits",
     "from_text", "from_drawing", "from_speech", "timeline", "diagnose", "diagnose_upload", "list_models", "show_card",
     "add_model", "replay_file", "add_codes", "slide_code", "traverse_dimensions", "weigh_text",
-    "styles_by_class", "colour_drawing", "restore_picture", "enlarge_picture", "pronounce_words",
+    "mix_styles", "edit_style", "compare_texts", "styles_by_class", "colour_drawing", "restore_picture",
+    "enlarge_picture", "pronounce_words",
 }  # fmt: skip
 
 
@@ -425,6 +427,16 @@ GOOD: dict[str, dict[str, Any]] = {
     "slide_code": {"model": VAE, "seed": 0, "first": "9", "amount": 1.0, "second": "1", "other_amount": 0.0},
     "traverse_dimensions": {"model": VAE, "seed": 0, "dimensions": 2},
     "weigh_text": {"given": "To be"},
+    "mix_styles": {
+        "model": STYLES, "label": "Bag", "seed": 0, "seed_fine": 1, "crossover": 3, "truncation": 0.7,
+    },
+    "edit_style": {
+        "model": STYLES, "label": "Coat", "seed": 0, "d1": 2.0, "d2": 0.0, "d3": 0.0, "d4": 0.0, "d5": 0.0, "d6": -2.0,
+        "truncation": 0.7,
+    },
+    "compare_texts": {
+        "first": TEXT, "second": TALES, "prompt": "The", "length": 5, "temperature": 0.8, "seed": 0,
+    },
     "styles_by_class": {"model": "vae.conditional", "seed": 0, "styles": 2},
     "colour_drawing": {"model": "pix2pix.outline", "drawing": None},
     "restore_picture": {
@@ -461,6 +473,13 @@ BAD = [
     *(("draw_images", "label", v) for v in ("cat", "10", LONG)),
     *(("draw_images", "side", v) for v in (0, 11, 1.5, "x", None, -3)),
     *(("draw_images", "truncation", v) for v in (-1, 0, 50, "x", None)),
+    *(("mix_styles", "crossover", v) for v in (0, 99, 1.5, "x", None)),
+    *(("mix_styles", "seed_fine", v) for v in (-1, 0.5, "x", None)),
+    *((name, "truncation", v) for name in ("mix_styles", "edit_style") for v in (-1, 1.6, "x", None)),
+    *((name, "label", v) for name in ("mix_styles", "edit_style") for v in ("cat", LONG)),
+    *(("edit_style", f"d{i}", v) for i in (1, 6) for v in (-7, 6.5, "x", None)),
+    *(("compare_texts", name, v) for name in ("first", "second") for v in ("", "nothing", GAN, POET, LONG)),
+    *(("compare_texts", "length", v) for v in (0, 1001, 1.5, None)),
     *(("styles_by_class", "styles", v) for v in (0, 13, 1.5, "x", None)),
     *(("restore_picture", "how", v) for v in ("", "drawing", None)),
     *(("restore_picture", "strength", v) for v in (0, 2, "x", None)),

@@ -299,7 +299,7 @@ def directions(page: gr.Blocks, tab: gr.Tab) -> None:
 
 def _along(number: int) -> gr.Slider:
     return gr.Slider(
-        -styles.MAX_AMOUNT, styles.MAX_AMOUNT, 3 if number == 1 else 0, step=0.1,
+        -styles.MAX_AMOUNT, styles.MAX_AMOUNT, 2 if number == 1 else 0, step=0.1,
         label=f"{english('direction_number')} {number} · {chinese('direction_number')}{number}",
         elem_id=f"directions_{number}",
     )  # fmt: skip
