@@ -88,7 +88,7 @@ export function directing(zoo) {
     ...chosen("directions"),
   }));
   const names = zoo.options("directions"), models = picker("model", "directions-model", names);
-  const sliders = numbers.map((number) => slider("direction_number", `directions-${number}`, [-MAX_AMOUNT, MAX_AMOUNT, 0.1, number === 1 ? 3 : 0], undefined, ` ${number}`));
+  const sliders = numbers.map((number) => slider("direction_number", `directions-${number}`, [-MAX_AMOUNT, MAX_AMOUNT, 0.1, number === 1 ? 2 : 0], undefined, ` ${number}`));
   return action.panel(
     [
       intro("directions_intro"),
