@@ -28,6 +28,7 @@ from test_noise import KNOWN_ANSWERS
 from zoo import export, hub
 from zoo.data import tokenizer as tokenizers
 from zoo.data.dialogue import ROLES, TOPICS, train_chat, train_pieces
+from zoo.data.pairs import fitted
 from zoo.data.sequences import PRONOUNCING, TRANSLATING, Pair, spelling, train_sentences
 from zoo.data.text import END
 from zoo.export import browser
@@ -849,7 +850,7 @@ def test_a_picture_is_brought_to_what_a_model_has_learnt_from_alike(shared: Page
     for height, width, size in ((45, 31, 16), (17, 20, 32)):
         given = noise.integers_array(256, height, width, 3).astype(np.uint8)
         given[: height // 2] = given[:1, :1]
-        seen = translate.fitted(Image.fromarray(given), size)
+        seen = fitted(Image.fromarray(given), size)
         wanted = [seen, translate._spoilt(seen, 9, None), _noisy(seen)]
         code = """const picture = { pixels: Uint8ClampedArray.from(given[0]), height: given[1], width: given[2] };
         const planes = m.coloured(picture, given[3]);
@@ -887,15 +888,19 @@ def test_pictures_are_coloured_restyled_repaired_and_enlarged_alike(visit: Page,
 
     given = Noise(2).integers_array(256, 12, 9, 3).astype(np.uint8).repeat(7, axis=0).repeat(7, axis=1)
     Image.fromarray(given).save(tmp_path / "given.png")
+    bordered = np.pad(given, ((5, 20), (30, 0), (0, 0)), constant_values=255)  # a margin that is cut off
+    Image.fromarray(bordered).save(tmp_path / "bordered.png")
     open_tab(visit, "style")
     visit.locator("#style-run").click()
     expect(visit.locator("#style-status")).to_contain_text("There is no picture yet")
-    visit.locator("#style-picture-file").set_input_files(tmp_path / "given.png")
+    visit.locator("#style-picture-file").set_input_files(tmp_path / "bordered.png")
     visit.locator("#style-picture").wait_for()
     for back in (False, True):
         visit.locator("#style-back").set_checked(back)
         run(visit, "style")
-        _same_picture(visit, "style-result", translate.translate("cyclegan.openmoji-twitter", given, back=back).sheet)
+        _same_picture(
+            visit, "style-result", translate.translate("cyclegan.openmoji-twitter", bordered, back=back).sheet
+        )
     (tmp_path / "broken.png").write_bytes(b"\x89PNG" + bytes(99))
     visit.locator("#style-picture-file").set_input_files(tmp_path / "broken.png")
     expect(visit.locator("#style-picture-told.failed")).to_contain_text("can read no picture in that")

@@ -14,7 +14,19 @@ from scipy import ndimage
 from zoo.data import pairs
 from zoo.data.image import VENDORS
 from zoo.data.load import load
-from zoo.data.pairs import DERIVED, EDGE, Pairs, damaged, emoji_pairs, holes, noisy, outline, small
+from zoo.data.pairs import (
+    DERIVED,
+    EDGE,
+    Pairs,
+    damaged,
+    emoji_pairs,
+    fitted,
+    holes,
+    noisy,
+    outline,
+    small,
+    trimmed,
+)
 from zoo.data.source import INFOS, Info, read
 from zoo.noise import Noise
 
@@ -320,3 +332,27 @@ def test_pairs_of_ones_own_pictures_are_made_of_their_targets() -> None:
         source, target = data.arrays(np.arange(9), 1)
         assert target.shape == (9, 3, 40, 40) and source.shape[2] == (10 if kind == "small" else 40)
     assert data.labels == () and data.lengths is None
+
+
+def test_margins_of_both_styles_are_the_same_where_a_config_says_so() -> None:
+    data = opened("test", "openmoji", "twitter", image_size=64, margin=4)
+    plain = opened("test", "openmoji", "twitter", image_size=64)
+    for images in (data.sources, data.targets):
+        shown = images.min(1) < 240
+        assert not shown[:, :4].any() and not shown[:, -4:].any() and not shown[:, :, :4].any()
+        for one in shown:
+            rows, columns = np.nonzero(one)
+            assert max(np.ptp(rows), np.ptp(columns)) >= 52  # of the 56 inside the margins; edges are soft
+    assert (plain.targets[:, :, 0].min((1, 2)) < 200).any(), "as it comes it may touch the edges"
+
+
+def test_what_is_drawn_is_trimmed_and_fitted_whole() -> None:
+    page = np.full((40, 60, 3), 255, np.uint8)
+    page[10:20, 5:45] = (200, 0, 0)
+    part = trimmed(Image.fromarray(page))
+    assert part.size == (40, 10)
+    square = fitted(part, 48, 4)
+    assert square.shape == (48, 48, 3) and (square[19:29, 4:44] == (200, 0, 0)).all()
+    assert (square[:18] == 255).all() and (square[30:] == 255).all() and (square[:, :3] == 255).all()
+    white = Image.new("RGB", (9, 9), "white")
+    assert trimmed(white) is white

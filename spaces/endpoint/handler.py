@@ -32,6 +32,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # the package `zoo` stands besid
 from zoo import entry, hub, sample
 from zoo.config import suggestion
 from zoo.data.media import read_audio, read_picture
+from zoo.data.pairs import fitted
 from zoo.generate import (
     audio,
     chat,
@@ -182,7 +183,7 @@ class EndpointHandler:
         """Judge a picture; one of a digit or of clothes is dark on light or light on dark."""
         picture, config = _picture(inputs, opaque=True), self.loaded.network.config
         if config.channels == 3:
-            pixels = translate.fitted(picture.convert("RGB"), config.image_size).astype("float32")
+            pixels = fitted(picture.convert("RGB"), config.image_size).astype("float32")
             return self._scores(pixels.transpose(2, 0, 1)[None] / 127.5 - 1)
         clothes = self.loaded.recipe.get("dataset") == "fashion_mnist"
         seen = (drawing.like_clothes if clothes else drawing.like_digits)(drawing.ink_of(picture))

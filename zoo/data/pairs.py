@@ -8,6 +8,8 @@ class attributes, for what a model does not leave open):
 - `source`: another vendor, or what is made of the target: "outline" (edges, black on white), "damaged" (holes full of
   noise), "noisy" (Gaussian noise), "small" (the mean of `scale` x `scale` pixels).
 - `image_size`: pixels a side of the target, 32 or 64, and of the source but where it is "small".
+- `margin`: white pixels around what is drawn, in place of each picture's own margins; without it pictures are as they
+  come.
 - `scale`: how many times smaller a "small" source is; 4 where the config has none.
 - `paired`: False where source and target are not to show the same concept (unpaired translation); True without it. In
   training a source then stands beside the target of another concept, another one each epoch. The validation and test
@@ -27,7 +29,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from PIL import UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from zoo.config import suggestion
 from zoo.data.image import VENDORS, Pictures, on_white, sized
@@ -45,6 +47,8 @@ EDGE, STRONG_EDGE = 40, 100
 anywhere between the two: a person's sketch has fewer and thinner lines than a picture has edges."""
 MIN_NOISE, MAX_NOISE = 0.1, 0.5
 """Standard deviation of "noisy" pictures, drawn for each, where white is 1 and black -1."""
+NEARLY_WHITE = 250
+"""Least value of a pixel's colours that counts as margin, of 255."""
 MAX_SHIFT = 1 / 16
 """Share of the size by which training pictures are shifted at most, each way."""
 _AUGMENTATION, _TRAINING, _HELD_OUT, _UNPAIRED = 11, 12, 13, 14
@@ -195,6 +199,24 @@ def small(images: np.ndarray, scale: int) -> np.ndarray:
     return (blocks.mean((3, 5)) + 0.5).astype(np.uint8)
 
 
+def trimmed(picture: Image.Image) -> Image.Image:
+    """What an RGB picture shows, without white margins; a white one as it is."""
+    rows, columns = np.nonzero(np.asarray(picture).min(2) < NEARLY_WHITE)
+    if not len(rows):
+        return picture
+    return picture.crop((int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1))
+
+
+def fitted(picture: Image.Image, size: int, margin: int = 0, *, paper: str = "white") -> np.ndarray:
+    """The whole picture in the middle of a square of paper, `margin` pixels from its edges: uint8 (size, size, ...)."""
+    scale = (size - 2 * margin) / max(picture.size)
+    wide, high = (max(1, round(side * scale)) for side in picture.size)
+    how = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC  # the data set's pictures are means as well
+    page = Image.new(picture.mode, (size, size), paper)
+    page.paste(picture.resize((wide, high), how), ((size - wide) // 2, (size - high) // 2))
+    return np.asarray(page)
+
+
 def emoji_pairs(name: str, split: str, config: Any, *, sample: bool = False, skip: bool = False) -> Pairs:
     """Open one split of pairs as the module says; with `skip` concepts of damaged pictures are left out by name.
 
@@ -206,7 +228,7 @@ def emoji_pairs(name: str, split: str, config: Any, *, sample: bool = False, ski
     rows = np.arange(len(table.columns["codepoint"]))
     if split != "test":
         rows = np.flatnonzero(validation_rows(table.columns["codepoint"]) == (split == "validation"))
-    from_vendor = config.source in VENDORS
+    from_vendor, margin = config.source in VENDORS, getattr(config, "margin", None)
     sources, pictures, names, vendors = [], [], [], []
     for row in rows:
         for vendor in targets:
@@ -221,6 +243,8 @@ def emoji_pairs(name: str, split: str, config: Any, *, sample: bool = False, ski
                     raise ValueError(f"{said}: {error}") from error
                 logger.warning("%s and is left out: %s", said, error)
                 continue
+            if margin is not None:
+                found = [fitted(trimmed(Image.fromarray(one)), config.image_size, margin) for one in found]
             pictures.append(found[-1])
             sources.append(found[0])
             names.append(table.columns["name"][row])

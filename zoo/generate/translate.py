@@ -21,7 +21,7 @@ from PIL import Image
 
 from zoo.checkpoint import CheckpointError, read_json
 from zoo.data.image import VENDORS
-from zoo.data.pairs import DERIVED, as_floats, damaged, emoji_pairs, noisy, outline, small
+from zoo.data.pairs import DERIVED, as_floats, damaged, emoji_pairs, fitted, noisy, outline, small, trimmed
 from zoo.engine import Network
 from zoo.engine.graphs import FILE as GRAPHS
 from zoo.entry import IMAGE_TRANSLATION
@@ -68,6 +68,8 @@ class Way:
     source_size: int
     target_size: int
     channels: int
+    margin: int | None = None
+    """White pixels around what is drawn, in place of a picture's own margins; None leaves it as it is."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,10 @@ def way_of(model: str) -> Way:
     known = source in (*VENDORS, *DERIVED) and target in (*VENDORS, "all") and channels in (1, 3)
     if not known or type(size) is not int or not 8 <= size <= 512 or type(scale) is not int or not 1 <= scale <= 8:
         raise InputError(f"{model} cannot be used: its config.json does not say what it translates")
-    return Way(source, str(target), size // scale if source == "small" else size, size, channels)
+    margin = stated.get("margin")
+    if margin is not None and (type(margin) is not int or not 0 <= 4 * margin <= size):
+        raise InputError(f"{model} cannot be used: its config.json does not say how much white is around its pictures")
+    return Way(source, str(target), size // scale if source == "small" else size, size, channels, margin)
 
 
 def goes_back(model: str) -> bool:
@@ -158,7 +163,7 @@ def translate(
         seen = sketch(picture, size)
     else:
         coloured = _photograph(picture, min(size, MIN_SIDE))
-        seen = fitted(coloured, size)
+        seen = fitted(coloured, size) if way.margin is None else fitted(trimmed(coloured), size, way.margin)
         if how == "edges":
             seen = _turned(outline(seen.transpose(2, 0, 1)[None])[0])
         elif how == "mask":
@@ -289,20 +294,6 @@ def thinned(ink: np.ndarray) -> np.ndarray:
             return ink[1:-1, 1:-1]
 
 
-def fitted(picture: Image.Image, size: int) -> np.ndarray:
-    """The whole picture in the middle of a white square: uint8 (size, size, 3)."""
-    return _fitted(picture, size, "white")
-
-
-def _fitted(picture: Image.Image, size: int, paper: str) -> np.ndarray:
-    scale = size / max(picture.size)
-    wide, high = (max(1, round(side * scale)) for side in picture.size)
-    how = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC  # the data set's pictures are means as well
-    page = Image.new(picture.mode, (size, size), paper)
-    page.paste(picture.resize((wide, high), how), ((size - wide) // 2, (size - high) // 2))
-    return np.asarray(page)
-
-
 def examples(model: str, count: int = 6, *, back: bool = False) -> list[Example]:
     """Up to `count` (1 to 24) held-out concepts of the bundled sample, as the model is given them, with their truths.
 
@@ -312,16 +303,17 @@ def examples(model: str, count: int = 6, *, back: bool = False) -> list[Example]
     count, way = whole("the number of examples", count, 1, 24), way_of(model)
     if way.target_size not in (32, 64) or way.channels != 3:
         return []
-    names, sources, targets = _sample(way.source, way.target, way.target_size, way.target_size // way.source_size)
+    names, sources, targets = _sample(way)
     sources, targets = (targets, sources) if back else (sources, targets)
     chosen = np.linspace(0, len(names) - 1, min(count, len(names))).round().astype(int)
     return [Example(names[i], Image.fromarray(sources[i]), Image.fromarray(targets[i])) for i in chosen]
 
 
 @cache
-def _sample(source: str, target: str, size: int, scale: int) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+def _sample(way: Way) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
     """Names, sources and targets of the bundled test pairs, uint8 (n, h, w, 3)."""
-    config = SimpleNamespace(source=source, target=target, image_size=size, scale=scale)
+    size, scale = way.target_size, way.target_size // way.source_size
+    config = SimpleNamespace(source=way.source, target=way.target, image_size=size, scale=scale, margin=way.margin)
     data = emoji_pairs("emoji", "test", config, sample=True)
     sources, targets = data.arrays(np.arange(len(data)))
     return data.names, to_bytes(sources), to_bytes(targets)
@@ -379,7 +371,7 @@ def _marked(mask: Any, shape: tuple[int, int], size: int) -> np.ndarray:
         sizes = " and ".join(f"{wide:,} x {high:,}" for wide, high in (shape, mask.size))
         raise InputError(f"the picture and its mask have {sizes} pixels; they must be of one size")
     grey = mask.getchannel("A") if "A" in mask.getbands() else mask.convert("L")
-    found = _fitted(grey, size, "black") > _MARKED * 255
+    found = fitted(grey, size, paper="black") > _MARKED * 255
     if not found.any():
         raise InputError("nothing is marked; paint over what is to be replaced")
     if found.mean() > FILLED:

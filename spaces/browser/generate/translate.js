@@ -17,7 +17,7 @@ const MAX_ENLARGED = 256;
 /** Share of a drawing that may be ink, and of a picture that may be marked. */
 const FILLED = 0.5;
 /** Share of a pixel that a line must cover to be one when a drawing is made small, and that must be marked. */
-const LINE = 0.25, MARKED = 0.25;
+const LINE = 0.25, MARKED = 0.25, NEARLY_WHITE = 250;
 
 /** @typedef {import("../engine/model.js").Model} Model */
 /** @typedef {{pixels: Uint8ClampedArray, width: number, height: number}} Picture RGBA */
@@ -28,9 +28,9 @@ const LINE = 0.25, MARKED = 0.25;
  * @property {number} [strength] of the noise, where white is 1 and black -1 @property {boolean} [back] from target to source
  */
 
-/** Kinds of source and target, and pixels a side of each. A config without a source is that of a model which enlarges. @param {Record<string, any>} config */
-export function wayOf({ source = "small", target, image_size: size, scale = 4 }) {
-  return { source, target, sourceSize: source === "small" ? size / scale : size, targetSize: size };
+/** Kinds of source and target, pixels a side of each, and the margin that pictures get, if any. A config without a source is that of a model which enlarges. @param {Record<string, any>} config */
+export function wayOf({ source = "small", target, image_size: size, scale = 4, margin }) {
+  return { source, target, sourceSize: source === "small" ? size / scale : size, targetSize: size, margin };
 }
 
 /**
@@ -41,7 +41,7 @@ export async function change(model, { picture, how, marks, seed = 0, strength = 
   const way = wayOf(model.config), size = back ? way.targetSize : way.sourceSize;
   seedOf(seed);
   number(strength, 0.05, 1);
-  let seen = how === "drawing" ? sketch(picture, size) : coloured(picture, size);
+  let seen = how === "drawing" ? sketch(picture, size) : coloured(picture, size, way.margin);
   if (how === "mask") seen = spoilt(seen, size, seed, marked(marks, picture, size));
   else if (how === "holes") seen = spoilt(seen, size, seed);
   else if (how === "noise") seen = noisy(seen, seed, strength);
@@ -116,16 +116,39 @@ function check({ width, height }, size) {
   if (Math.max(width, height) > MAX_RATIO * Math.min(width, height)) throw new InputError("error_narrow", { width, height, limit: MAX_RATIO });
 }
 
-/** The whole picture in the middle of a white square: colours (3, size, size). @param {Picture} picture @param {number} size */
-export function coloured(picture, size) {
+/**
+ * The whole picture in the middle of a white square: colours (3, size, size). With `margin`, what it shows without its own
+ * white margins, so many pixels from the edges.
+ * @param {Picture} picture @param {number} size @param {number} [margin]
+ */
+export function coloured(picture, size, margin) {
   check(picture, size);
-  const { pixels, width, height } = picture;
-  return joined(planesOf(pixels).map((plane) => fitted(plane, height, width, size, 255)));
+  const planes = planesOf(picture.pixels), { width, height } = picture;
+  if (margin === undefined) return joined(planes.map((plane) => fitted(plane, height, width, size, 255)));
+  const { top, left, high, wide } = drawnPart(planes, height, width);
+  const parts = planes.map((plane) => {
+    const part = new Uint8Array(high * wide);
+    for (let y = 0; y < high; y++) part.set(plane.subarray((top + y) * width + left, (top + y) * width + left + wide), y * wide);
+    return part;
+  });
+  return joined(parts.map((part) => fitted(part, high, wide, size, 255, margin)));
 }
 
-/** @param {Uint8Array} levels (height, width) @param {number} height @param {number} width @param {number} size @param {number} paper around it */
-function fitted(levels, height, width, size, paper) {
-  const scale = size / Math.max(height, width);
+/** Where a picture is not white: all of it where it is white. @param {Uint8Array[]} planes @param {number} height @param {number} width */
+function drawnPart(planes, height, width) {
+  let [top, bottom, left, right] = [height, -1, width, -1];
+  for (let i = 0; i < height * width; i++) {
+    if (planes.every((plane) => plane[i] >= NEARLY_WHITE)) continue;
+    const y = Math.floor(i / width), x = i % width;
+    [top, bottom, left, right] = [Math.min(top, y), Math.max(bottom, y), Math.min(left, x), Math.max(right, x)];
+  }
+  if (bottom < 0) return { top: 0, left: 0, high: height, wide: width };
+  return { top, left, high: bottom - top + 1, wide: right - left + 1 };
+}
+
+/** @param {Uint8Array} levels (height, width) @param {number} height @param {number} width @param {number} size @param {number} paper around it @param {number} [margin] */
+function fitted(levels, height, width, size, paper, margin = 0) {
+  const scale = (size - 2 * margin) / Math.max(height, width);
   const [high, wide] = [height, width].map((side) => Math.max(1, round(side * scale)));
   const small = resizeLevels(levels, [height, width], [high, wide], scale < 1 ? BOX : BICUBIC);
   const page = new Uint8Array(size * size).fill(paper);

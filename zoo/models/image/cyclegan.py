@@ -42,11 +42,18 @@ class CycleGANConfig:
     """Residual blocks of a generator, at a quarter of the size."""
     discriminator_width: int = bounded(32, 1, 512)
     """Feature maps of a discriminator at half size; doubled at a quarter and again in the layer after it."""
+    margin: int = bounded(4, 0, 128)
+    """White pixels around what is drawn, in place of a picture's own margins: vendors leave different ones, and where
+    things are is no style."""
 
     def __post_init__(self) -> None:
         check(self)
         if self.image_size % 4:
             raise ValueError(f"CycleGANConfig.image_size is {self.image_size}; allowed are multiples of 4")
+        if 4 * self.margin > self.image_size:
+            raise ValueError(
+                f"CycleGANConfig.margin is {self.margin}; allowed is a quarter of {self.image_size} at most"
+            )
 
 
 class ResidualBlock(nn.Module):
