@@ -16,11 +16,12 @@ import torch
 
 from zoo import checkpoint, hub
 from zoo.data import tokenizer
+from zoo.eight_bits import round_rows
 from zoo.engine import wavenet_compiled
 from zoo.engine.graphs import FILE, Graphs
 from zoo.engine.modules import Modules
 from zoo.engine.wavenet import WaveNetSampler, mu_law_decode
-from zoo.export.borrowed import WEIGHTS, Weights, round_rows
+from zoo.export.borrowed import WEIGHTS, Weights
 from zoo.export.decoder import decoder_graph, quantise
 from zoo.export.graphs import export
 from zoo.generate import image, library

@@ -93,8 +93,8 @@ class Recipe:
     """Steps between saved states."""
     seed: int = 0
     """Seed of data order, noise and initial weights."""
-    weights: Literal["float32", "float16"] = "float16"
-    """How the published weights are stored."""
+    weights: Literal["float32", "float16", "int8"] = "float16"
+    """How the published weights are stored; of 8 bits are matrices and kernels alone (`zoo.eight_bits`)."""
     trackers: str = "tensorboard"
     """Who is told besides log.jsonl: of tensorboard, wandb and trackio, with commas between; or none."""
     sample: bool = False
@@ -153,6 +153,7 @@ def tiny(recipe: Recipe, config: Any) -> Recipe:
         config=config,
         sample=True,
         precision="fp32",
+        weights="float16",
         steps=20,
         batch_size=8,
         warmup=2,

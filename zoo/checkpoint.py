@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import registry
 from zoo.config import from_dict, suggestion, to_dict
+from zoo.eight_bits import SCALES, restored, round_rows, worth_it
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 FORMAT = 1
 MAX_PARAMETERS = 200_000_000
@@ -35,7 +36,7 @@ ALLOWED_SUFFIXES = frozenset(
     (".json", ".jsonl", ".safetensors", ".md", ".txt", ".png", ".webp", ".gif", ".wav", ".flac", ".onnx")
 )
 """Kinds of files that a checkpoint folder may hold. Anything else in it is never opened, pushed or pulled."""
-_DTYPES = frozenset(("F32", "F16", "BF16", "I64", "I32", "U8", "BOOL"))
+_DTYPES = frozenset(("F32", "F16", "BF16", "I64", "I32", "I8", "U8", "BOOL"))
 
 
 class CheckpointError(ValueError):
@@ -130,14 +131,18 @@ def _fsync(path: Path) -> None:
 def save(folder: Path, model: nn.Module, model_name: str, preset: str, *, labels: tuple[str, ...], dtype: str) -> None:
     """Write config.json and model.safetensors into an existing folder.
 
-    `dtype` is "float32" or "float16": how floating-point tensors are stored (they load as float32).
+    `dtype` is "float32", "float16" or "int8": how floating-point tensors are stored (they load as float32). Of 8 bits
+    are matrices and kernels, each beside its scales (`zoo.eight_bits`); what else there is stays in half precision.
     Raises CheckpointError when a tensor is not finite, or overflows the chosen precision.
     """
     import torch
 
-    precision = {"float32": torch.float32, "float16": torch.float16}[dtype]
+    precision = {"float32": torch.float32, "float16": torch.float16, "int8": torch.float16}[dtype]
     tensors = {}
     for name, tensor in model.state_dict().items():
+        if dtype == "int8" and tensor.isfinite().all() and worth_it(value := tensor.detach().cpu().numpy()):
+            tensors[name], tensors[name + SCALES] = map(torch.from_numpy, round_rows(value))
+            continue
         stored = tensor.detach().to("cpu", precision if tensor.is_floating_point() else tensor.dtype)
         if stored.is_floating_point() and not stored.isfinite().all():
             raise CheckpointError(f"{name} of {model_name}.{preset} is not finite in {dtype}; it is not written")
@@ -197,6 +202,46 @@ def read_header(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
     return found
 
 
+def shapes_of(path: Path) -> dict[str, tuple[int, ...]]:
+    """Names -> shapes of the weights in a safetensors file; the scales of those of 8 bits belong to these.
+
+    Raises CheckpointError as `read_header` does, and for 8 bits without scales, or with others than theirs.
+    """
+    header = read_header(path)
+    found = {name: shape for name, (_, shape) in header.items()}
+    for name, (dtype, shape) in header.items():
+        if dtype == "I8":
+            wanted = ("F16", (*shape[:1], *(1 for _ in shape[1:])))
+            if header.get(name + SCALES) != wanted:
+                raise CheckpointError(f"{path}: {name} is of 8 bits; its scales must be {name}{SCALES}, {wanted}")
+            del found[name + SCALES]
+    return found
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The weights in a safetensors file, as precise as they are stored: those of 8 bits as the float16 they stand for.
+
+    Raises CheckpointError as `shapes_of` does.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    names = shapes_of(path)
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}") from error
+    found = {}
+    for name in names:
+        if name + SCALES in tensors and tensors[name].dtype == torch.int8:
+            products = restored(tensors[name].numpy(), tensors[name + SCALES].numpy())
+            found[name] = torch.from_numpy(products).half()
+        else:
+            found[name] = tensors[name]
+    return found
+
+
 def describe(folder: Path) -> tuple[str, str, tuple[str, ...], Any]:
     """Read and validate config.json -> (model, preset, labels, config). Builds nothing."""
     values = read_json(Path(folder) / "config.json")
@@ -235,8 +280,6 @@ def load(folder: str | Path) -> Checkpoint:
     is missing, unknown, of another shape, or not finite. Shapes are compared before any weight is read.
     """
     import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
 
     folder = Path(folder)
     model_name, preset, labels, config = describe(folder)
@@ -248,17 +291,14 @@ def load(folder: str | Path) -> Checkpoint:
         raise CheckpointError(f"{folder} would need {count:,} parameters; at most {MAX_PARAMETERS:,} are allowed")
     path = folder / "model.safetensors"
     wanted = {name: tuple(tensor.shape) for name, tensor in skeleton.state_dict().items()}
-    found = {name: shape for name, (_, shape) in read_header(path).items()}
+    found = shapes_of(path)
     for problem, names in (("lacks", wanted.keys() - found.keys()), ("has unknown", found.keys() - wanted.keys())):
         if names:
             raise CheckpointError(f"{path} {problem} tensors: {', '.join(sorted(names)[:5])}")
     for name, shape in wanted.items():
         if found[name] != shape:
             raise CheckpointError(f"{path}: {name} has shape {found[name]}; its config asks for {shape}")
-    try:
-        tensors = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from error
+    tensors = read_tensors(path)
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise CheckpointError(f"{path}: {name} holds values that are not finite")

@@ -20,9 +20,9 @@ import torch
 
 from zoo import checkpoint, hub, verify
 from zoo.data.load import load as load_data
+from zoo.eight_bits import SMALLEST, round_rows
 from zoo.engine.graphs import Graphs
 from zoo.engine.modules import Modules
-from zoo.export.borrowed import SMALLEST, round_rows
 from zoo.export.decoder import quantise
 from zoo.export.graphs import FUSED, export
 

@@ -41,6 +41,7 @@ _DIALOGUE = Recipe(
     steps=9000,
     batch_size=128,
     precision="auto",
+    weights="int8",
     warmup=500,
     evaluate_every=500,
     save_every=500,

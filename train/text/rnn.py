@@ -23,6 +23,7 @@ _LSTM = Recipe(
     steps=1350,
     batch_size=32,
     precision="auto",
+    weights="int8",
     ema_decay=0.99,
     warmup=100,
     evaluate_every=150,

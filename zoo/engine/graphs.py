@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.checkpoint import FORMAT, CheckpointError, read_json, sha256_of
+from zoo.eight_bits import SCALES, restored
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, IOBinding
@@ -144,7 +145,12 @@ class Graphs:
         if self._weights is None:
             from safetensors.numpy import load_file
 
-            self._weights = {k: v.astype(np.float32) for k, v in load_file(self.folder / "model.safetensors").items()}
+            stored = load_file(self.folder / "model.safetensors")
+            self._weights = {
+                name: restored(value, stored[name + SCALES]) if value.dtype == np.int8 else value.astype(np.float32)
+                for name, value in stored.items()
+                if not (name.endswith(SCALES) and name.removesuffix(SCALES) in stored)
+            }
         return self._weights
 
 

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.checkpoint import load, save_tensors, write_json
+from zoo.checkpoint import load, read_tensors, save_tensors, write_json
 from zoo.data.dialogue import FIRST, LAST, MASK, PAD, REPLIES, UNKNOWN_PIECE
 
 if TYPE_CHECKING:
@@ -42,8 +42,6 @@ def write_bert(folder: Path, out: Path) -> None:
     checkpoint does not load, ValueError when its tokenizer is missing or of another size, OSError when a file cannot
     be written.
     """
-    from safetensors.torch import load_file
-
     from zoo.data import tokenizer
 
     found = load(folder)  # checks the whole of it
@@ -53,7 +51,7 @@ def write_bert(folder: Path, out: Path) -> None:
         raise ValueError(
             f"the tokenizer of {folder} has {known.get_vocab_size():,} tokens, its model {config.vocab_size:,}"
         )
-    tensors = load_file(folder / "model.safetensors")
+    tensors = read_tensors(folder / "model.safetensors")
     save_tensors(bert_tensors(tensors, config), out / "model.safetensors")
     write_json(out / "config.json", _config(config, found.labels))
     write_json(

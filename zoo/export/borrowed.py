@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from zoo.checkpoint import read_header
+from zoo.checkpoint import shapes_of
+from zoo.eight_bits import SCALES, round_rows, worth_it
 
 OPSET = 18
 WEIGHTS = "model.safetensors"
-SMALLEST = 1024
-"""Values of a tensor from which on it is worth 8 bits; smaller ones, and vectors, stay in half precision."""
 
 
 @dataclass(frozen=True)
@@ -38,19 +37,22 @@ class Weights:
 
 
 def table(path: Path) -> dict[str, Stored]:
-    """The tensors of a safetensors file. Raises CheckpointError as `read_header` does."""
+    """The tensors of a safetensors file. Raises CheckpointError as `shapes_of` does."""
     from onnx import TensorProto
 
-    kinds = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT, "BF16": TensorProto.BFLOAT16}
-    known = read_header(path)
+    kinds = {
+        "F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT, "BF16": TensorProto.BFLOAT16, "I8": TensorProto.INT8,
+    }  # fmt: skip
+    shapes_of(path)  # checks it
     with open(path, "rb") as file:
         size = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(size))
+    header.pop("__metadata__", None)
     found = {}
-    for name, (dtype, shape) in known.items():
-        start, end = header[name]["data_offsets"]
-        if dtype in kinds:
-            found[name] = Stored(kinds[dtype], shape, 8 + size + start, end - start)
+    for name, record in header.items():
+        start, end = record["data_offsets"]
+        if record["dtype"] in kinds:
+            found[name] = Stored(kinds[record["dtype"]], tuple(record["shape"]), 8 + size + start, end - start)
     return found
 
 
@@ -75,17 +77,18 @@ def supply(graph: Any, wanted: dict[str, str], weights: Weights) -> None:
             stored = weights.stored[tensor]
             whole = stored.type == TensorProto.FLOAT
             graph.initializer.append(reference(name if whole else kept, stored))
-            if not whole:
+            if stored.type == TensorProto.INT8:
+                scales = f"{name}{SCALES}"
+                graph.initializer.append(reference(scales, weights.stored[tensor + SCALES]))
+                nodes += _products(kept, scales, name)
+            elif not whole:
                 nodes.append(helper.make_node("Cast", [kept], [name], to=TensorProto.FLOAT))
             continue
         value = weights.values[tensor]
-        if value.ndim >= 2 and value.size >= SMALLEST:
-            codes, scales = round_rows(value)
-            graph.initializer.append(numpy_helper.from_array(codes, kept))
-            graph.initializer.append(numpy_helper.from_array(scales, f"{name}.scales"))
-            # Not DequantizeLinear, which onnxruntime would not fold when it loads the graph, but do again at each run.
-            nodes.append(helper.make_node("Cast", [kept], [f"{name}.codes"], to=TensorProto.FLOAT))
-            nodes.append(helper.make_node("Mul", [f"{name}.codes", f"{name}.scales"], [name]))
+        if worth_it(value):
+            for given, array in zip((kept, f"{name}{SCALES}"), round_rows(value), strict=True):
+                graph.initializer.append(numpy_helper.from_array(array, given))
+            nodes += _products(kept, f"{name}{SCALES}", name)
         else:
             graph.initializer.append(numpy_helper.from_array(value.astype(np.float16), kept))
             nodes.append(helper.make_node("Cast", [kept], [name], to=TensorProto.FLOAT))
@@ -94,8 +97,16 @@ def supply(graph: Any, wanted: dict[str, str], weights: Weights) -> None:
     graph.node.extend(nodes)
 
 
-def round_rows(value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """value float32 (n, ...) -> codes int8 (n, ...) and scales float32 (n, 1, ...): it is about codes * scales."""
-    largest = np.abs(value).max(axis=tuple(range(1, value.ndim)), keepdims=True)
-    scales = np.where(largest == 0, 1, largest / 127).astype(np.float32)
-    return np.round(value / scales).astype(np.int8), scales
+def _products(codes: str, scales: str, name: str) -> list[Any]:
+    """Nodes that make float32 weights of 8 bits.
+
+    Not DequantizeLinear, which onnxruntime would not fold when it loads the graph, but do again at each run.
+    """
+    from onnx import TensorProto, helper
+
+    whole = [f"{name}.codes", f"{name}.factors"]
+    return [
+        helper.make_node("Cast", [codes], whole[:1], to=TensorProto.FLOAT),
+        helper.make_node("Cast", [scales], whole[1:], to=TensorProto.FLOAT),
+        helper.make_node("Mul", whole, [name]),
+    ]

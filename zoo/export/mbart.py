@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.checkpoint import load, save_tensors, write_json
+from zoo.checkpoint import load, read_tensors, save_tensors, write_json
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -34,8 +34,6 @@ def write_mbart(folder: Path, out: Path) -> None:
     CheckpointError when the checkpoint does not load, ValueError when its tokenizer is missing or of another size,
     OSError when a file cannot be written.
     """
-    from safetensors.torch import load_file
-
     from zoo.data import tokenizer
     from zoo.data.text import END, PAD
     from zoo.data.tokenizer import UNKNOWN
@@ -46,7 +44,7 @@ def write_mbart(folder: Path, out: Path) -> None:
         raise ValueError(
             f"the tokenizer of {folder} has {known.get_vocab_size():,} tokens, its model {config.vocab_size:,}"
         )
-    tensors = load_file(folder / "model.safetensors")
+    tensors = read_tensors(folder / "model.safetensors")
     save_tensors(mbart_tensors(tensors, config), out / "model.safetensors")
     ids = {"pad_token_id": known.token_to_id(PAD), "eos_token_id": known.token_to_id(END)}
     ids |= {"bos_token_id": None, "decoder_start_token_id": ids["eos_token_id"], "forced_eos_token_id": None}

@@ -18,7 +18,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.checkpoint import load, save_tensors, write_json
+from zoo.checkpoint import load, read_tensors, save_tensors, write_json
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -34,8 +34,6 @@ def write_gpt2(folder: Path, out: Path) -> None:
     the context, drawing as this zoo does by default. Raises CheckpointError when the checkpoint does not load,
     ValueError when its tokenizer is missing or of another size, OSError when a file cannot be written.
     """
-    from safetensors.torch import load_file
-
     from zoo.data import tokenizer
 
     config: GPTConfig = load(folder).model.config  # checks the whole of it
@@ -44,7 +42,7 @@ def write_gpt2(folder: Path, out: Path) -> None:
         raise ValueError(
             f"the tokenizer of {folder} has {characters.get_vocab_size():,} tokens, its model {config.vocab_size:,}"
         )
-    tensors = load_file(folder / "model.safetensors")
+    tensors = read_tensors(folder / "model.safetensors")
     save_tensors(gpt2_tensors(tensors, config.num_layers), out / "model.safetensors")
     special = _special(characters)
     ids = _ids(characters, special)

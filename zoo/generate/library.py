@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo import entry, hub, registry
-from zoo.checkpoint import CheckpointError, load, read_header, read_json, sha256_of
+from zoo.checkpoint import CheckpointError, load, read_json, sha256_of, shapes_of
 from zoo.config import suggestion
 from zoo.engine import Network
 from zoo.engine.graphs import FILE as GRAPHS
@@ -399,7 +399,7 @@ def table() -> list[dict[str, Any]]:
             size = weights.stat().st_size
             parameters = recipe.get("parameters")
             if type(parameters) is not int:
-                parameters = sum(_count(shape) for _, shape in read_header(weights).values())
+                parameters = sum(map(_count, shapes_of(weights).values()))
         except (CheckpointError, OSError) as error:
             _log.warning("%s is left out: %s", name, error)
             continue

@@ -2,7 +2,7 @@
 
 /** @typedef {{shape: number[], values: Float64Array}} Weight */
 
-/** @param {Uint8Array} bytes @returns {Map<string, Weight>} float16 and float32 tensors by name */
+/** @param {Uint8Array} bytes @returns {Map<string, Weight>} float16 and float32 tensors by name, and those of 8 bits times their scales */
 export function readWeights(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const size = Number(view.getBigUint64(0, true));
@@ -15,8 +15,16 @@ export function readWeights(bytes) {
     const width = (end - start) / values.length;
     if (dtype === "F16") for (let i = 0; i < values.length; i++) values[i] = half(view.getUint16(start + i * width, true));
     else if (dtype === "F32") for (let i = 0; i < values.length; i++) values[i] = view.getFloat32(start + i * width, true);
+    else if (dtype === "I8") for (let i = 0; i < values.length; i++) values[i] = view.getInt8(start + i);
     else continue;
     found.set(name, { shape, values });
+  }
+  for (const [name, { values, shape }] of found) {
+    const scales = found.get(`${name}.scales`);
+    if (!scales) continue;
+    const row = values.length / shape[0];
+    values.forEach((/** @type {number} */ code, /** @type {number} */ i) => { values[i] = code * scales.values[Math.floor(i / row)]; });
+    found.delete(`${name}.scales`);
   }
   return found;
 }

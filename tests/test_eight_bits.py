@@ -1,0 +1,94 @@
+"""Weights of 8 bits: near the originals, numbers of half precision, and the same to every reader."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from zoo import checkpoint
+from zoo.checkpoint import CheckpointError
+from zoo.eight_bits import SCALES, SMALLEST, restored, round_rows, worth_it
+from zoo.engine.graphs import Graphs
+from zoo.export.graphs import export
+from zoo.models.text.gpt import GPT, GPTConfig
+from zoo.models.text.rnn import RNN, RNNConfig
+from zoo.noise import Noise
+
+
+@pytest.mark.parametrize("size", [1e-7, 1e-3, 1.0, 300.0])
+def test_products_are_float16_numbers_within_a_code_of_the_weight(size: float) -> None:
+    value = size * Noise(1).normal_array(9, 5, 40)
+    codes, scales = round_rows(value)
+    assert codes.dtype == np.int8 and np.abs(codes).max() <= 127 and scales.shape == (9, 1, 1)
+    found = restored(codes, scales)
+    assert np.array_equal(found, found.astype(np.float16).astype(np.float32))
+    assert (np.abs(found - value) <= scales.astype(np.float32) / 2 * 1.0001).all()
+    coarse = scales.astype(np.float64)[:, 0, 0] * 127 / np.abs(value).max((1, 2))
+    assert (coarse >= 1).all() and (size < 1e-4 or (coarse <= 1.126).all()), "at most an eighth coarser than can be"
+
+
+def test_a_row_of_zeros_stays_so() -> None:
+    assert not restored(*round_rows(np.zeros((2, 600), np.float32))).any()
+
+
+def test_small_tensors_and_vectors_keep_half_precision() -> None:
+    assert worth_it(np.zeros((2, SMALLEST // 2), np.float32)) and not worth_it(np.zeros((2, 511), np.float32))
+    assert not worth_it(np.zeros(5000, np.float32)) and not worth_it(np.zeros((99, 99), np.int64))
+
+
+@pytest.fixture(params=["gpt", "rnn"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    model: nn.Module
+    if request.param == "gpt":
+        model = GPT(GPTConfig(vocab_size=40, context_length=16, num_layers=2, num_heads=2, embedding_dim=64))
+    else:
+        model = RNN(RNNConfig(vocab_size=40, embedding_dim=32, hidden_dim=32, window=16))
+    for parameter in model.parameters():
+        if parameter.dim() > 1:
+            nn.init.normal_(parameter, std=0.2)
+    made = tmp_path / f"{request.param}.tiny"
+    made.mkdir()
+    checkpoint.save(made, model, request.param, "tiny", labels=(), dtype="int8")
+    return made
+
+
+def test_every_reader_sees_the_same_weights(folder: Path) -> None:
+    stored = load_file(folder / "model.safetensors")
+    assert any(tensor.dtype == torch.int8 for tensor in stored.values())
+    loaded = checkpoint.load(folder).model.state_dict()
+    read = checkpoint.read_tensors(folder / "model.safetensors")
+    export(folder)
+    seen = Graphs(folder, checkpoint.sha256_of(folder / "model.safetensors")).weights()
+    assert loaded.keys() == read.keys() == seen.keys()
+    for name, tensor in loaded.items():
+        assert read[name].dtype == torch.float16 and torch.equal(read[name].float(), tensor)
+        assert np.array_equal(seen[name], tensor.numpy())
+        if name + SCALES in stored:
+            assert torch.equal(tensor, stored[name].float() * stored[name + SCALES].float())
+
+
+def test_graphs_borrow_codes_and_scales_and_give_what_the_module_gives(folder: Path) -> None:
+    made = export(folder)  # raises where a graph differs from its module by more than 1e-4
+    assert made["parts"]["decoder"] and "bits" not in made
+    assert (folder / "decoder.onnx").stat().st_size < 40_000
+    network, model = Graphs(folder, made["weights"]), checkpoint.load(folder).model
+    ids = np.array([[3, 1, 4, 1, 5]])
+    logits, _ = network.step(ids, network.start(1))
+    expected, _ = model.step(torch.from_numpy(ids), model.start(1))
+    assert np.abs(logits - expected[:, -1].numpy()).max() < 1e-4
+
+
+def test_codes_without_their_scales_are_refused(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    stored = load_file(path)
+    name = next(key for key in stored if key.endswith(SCALES))
+    for broken in ({}, {name: stored[name][:-1]}, {name: stored[name].float()}):
+        checkpoint.save_tensors({key: t for key, t in stored.items() if key != name} | broken, path)
+        with pytest.raises(CheckpointError, match=f"its scales must be {name}"):
+            checkpoint.load(folder)
