@@ -33,7 +33,7 @@ ENDPOINTS = {
     "from_text", "from_drawing", "from_speech", "timeline", "diagnose", "diagnose_upload", "list_models", "show_card",
     "add_model", "replay_file", "add_codes", "slide_code", "traverse_dimensions", "weigh_text",
     "mix_styles", "edit_style", "compare_texts", "styles_by_class", "colour_drawing", "restore_picture",
-    "enlarge_picture", "pronounce_words",
+    "enlarge_picture", "pronounce_words", "fill_blanks", "tell_topic",
 }  # fmt: skip
 
 
@@ -189,6 +189,16 @@ def test_a_model_of_many_steps_draws_what_was_asked_for(client: Any, tmp_path: P
     drawing.save(tmp_path / "drawn.png")
     judged, *_ = client.predict(gradio_client.handle_file(tmp_path / "drawn.png"), SPEAKER, 0, api_name="/from_drawing")
     assert judged["label"] == "7"
+
+
+def test_a_text_is_filled_and_sorted_as_one_would_expect(client: Any) -> None:
+    filled, shown, line, _ = client.predict("bert.dialogue", "Have you ___ the new movie?", 3, api_name="/fill_blanks")
+    assert filled == "have you seen the new movie?" and "<" in shown and "bert.dialogue" in line
+    filled, *_ = client.predict("bert.dialogue", "门票多少___？", 3, api_name="/fill_blanks")
+    assert "多少钱" in filled
+    for text, topic in (("Their second album is the best.", "music"), ("故宫的门票多少钱？", "travel")):
+        told, line = client.predict("bert.topic", text, api_name="/tell_topic")
+        assert told["label"] == topic and "bert.topic" in line
 
 
 def test_a_drawn_face_gets_the_colour_of_faces(client: Any, tmp_path: Path) -> None:
@@ -444,6 +454,8 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "enlarge_picture": {"model": "srgan.emoji", "picture": None, "how": "as it is"},
     "pronounce_words": {"model": "seq2seq.g2p", "given": "zoo", "beams": 4},
+    "fill_blanks": {"model": "bert.dialogue", "given": "I love ___ music.", "top": 4},
+    "tell_topic": {"model": "bert.topic", "given": "Their second album is the best."},
     "speak_digits": {"model": WAVENET, "digits": "7", "speaker": SPEAKER, "temperature": 0.9, "seed": 0},
     "from_text": {"number": "7", "speaker": SPEAKER, "seed": 0},
     "from_drawing": {"picture": None, "speaker": SPEAKER, "seed": 0},
@@ -485,6 +497,9 @@ BAD = [
     *(("restore_picture", "strength", v) for v in (0, 2, "x", None)),
     *(("pronounce_words", "given", v) for v in ("", "42", "你好", LONG, None)),
     *(("pronounce_words", "beams", v) for v in (0, 9, 1.5, "x")),
+    *(("fill_blanks", "given", v) for v in ("", "no blank", "___ " * 9, "Привет ___ дела", LONG, None)),
+    *(("fill_blanks", "top", v) for v in (0, 51, 1.5, "x", None)),
+    *(("tell_topic", "given", v) for v in ("", "Привет, как дела?", LONG, None, 5)),
     *(("draw_images", "steps", v) for v in (0, 101, "x")),
     *(("draw_images", "guidance", v) for v in (-1, 11, "x")),
     *(("interpolate_images", "waypoints", v) for v in (0, 1, 99, 2.5)),
