@@ -520,7 +520,7 @@ WRONG: list[tuple[str, Any, int, str, str | None]] = [
     (IMAGES, {"steps": 20}, 400, "invalid_value", "steps"),
     (IMAGES, {"guidance": 2.0}, 400, "invalid_value", "guidance"),
     (IMAGES, {"steps": 0}, 400, "invalid_value", "steps"),
-    (CHAT, {"messages": [{"role": "user", "content": "hi"}]}, 404, "model_not_found", "model"),
+    (CHAT, {"model": "nobody", "messages": [{"role": "user", "content": "hi"}]}, 404, "model_not_found", "model"),
     (CHAT, {}, 400, "missing", "messages"),
     (CHAT, {"messages": "hi"}, 400, "invalid_value", "messages"),
     (IMAGES, {"model": WAVENET}, 404, "model_not_found", "model"),

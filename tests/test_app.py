@@ -33,7 +33,7 @@ ENDPOINTS = {
     "from_text", "from_drawing", "from_speech", "timeline", "diagnose", "diagnose_upload", "list_models", "show_card",
     "add_model", "replay_file", "add_codes", "slide_code", "traverse_dimensions", "weigh_text",
     "mix_styles", "edit_style", "compare_texts", "styles_by_class", "colour_drawing", "restore_picture",
-    "enlarge_picture", "pronounce_words", "fill_blanks", "tell_topic",
+    "enlarge_picture", "pronounce_words", "fill_blanks", "tell_topic", "chat_reply",
 }  # fmt: skip
 
 
@@ -199,6 +199,13 @@ def test_a_text_is_filled_and_sorted_as_one_would_expect(client: Any) -> None:
     for text, topic in (("Their second album is the best.", "music"), ("故宫的门票多少钱？", "travel")):
         told, line = client.predict("bert.topic", text, api_name="/tell_topic")
         assert told["label"] == topic and "bert.topic" in line
+
+
+def test_a_chat_answers_remembers_and_does_not_repeat_itself(client: Any) -> None:
+    first, _, line, _ = client.predict("bert.retrieval", [], "门票多少钱？", 0.7, 0, api_name="/chat_reply")
+    assert [one["role"] for one in first] == ["user", "assistant"] and "bert.retrieval" in line
+    second, *_ = client.predict("bert.retrieval", first, "门票多少钱？", 0.7, 0, api_name="/chat_reply")
+    assert len(second) == 4 and second[1] == first[1] and second[3]["content"] != first[1]["content"]
 
 
 def test_a_drawn_face_gets_the_colour_of_faces(client: Any, tmp_path: Path) -> None:
@@ -454,6 +461,10 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "enlarge_picture": {"model": "srgan.emoji", "picture": None, "how": "as it is"},
     "pronounce_words": {"model": "seq2seq.g2p", "given": "zoo", "beams": 4},
+    "chat_reply": {
+        "model": "bert.retrieval", "history": [], "message": "Who is your favorite band?", "temperature": 0.7,
+        "seed": 0,
+    },
     "fill_blanks": {"model": "bert.dialogue", "given": "I love ___ music.", "top": 4},
     "tell_topic": {"model": "bert.topic", "given": "Their second album is the best."},
     "speak_digits": {"model": WAVENET, "digits": "7", "speaker": SPEAKER, "temperature": 0.9, "seed": 0},
@@ -497,6 +508,8 @@ BAD = [
     *(("restore_picture", "strength", v) for v in (0, 2, "x", None)),
     *(("pronounce_words", "given", v) for v in ("", "42", "你好", LONG, None)),
     *(("pronounce_words", "beams", v) for v in (0, 9, 1.5, "x")),
+    *(("chat_reply", "message", v) for v in ("", "Привет, как дела?", LONG, None)),
+    *(("chat_reply", "temperature", v) for v in (-1, 99, "hot", None)),
     *(("fill_blanks", "given", v) for v in ("", "no blank", "___ " * 9, "Привет ___ дела", LONG, None)),
     *(("fill_blanks", "top", v) for v in (0, 51, 1.5, "x", None)),
     *(("tell_topic", "given", v) for v in ("", "Привет, как дела?", LONG, None)),

@@ -79,7 +79,7 @@ def retrieves(model: str) -> bool:
 
 
 def reply(
-    model: str = "gpt.dialogue",
+    model: str = "bert.retrieval",
     history: Sequence[Sequence[str]] | str = (),
     message: str = "",
     *,
