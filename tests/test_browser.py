@@ -397,6 +397,17 @@ def test_the_switches_change_language_and_shade_and_remember_them(app: Served, p
         expect(page.locator('[role=tab][id^="tab_text"]').first).to_have_text("Text", timeout=WAIT)
 
 
+def test_a_chat_on_a_telephone_answers_and_nothing_lies_over_it(app: Served, playwright: Any, tmp_path: Path) -> None:
+    with visitor(playwright, tmp_path, app.url, viewport={"width": 390, "height": 480}) as page:
+        open_tab(page, "text", "chat")
+        page.locator("#chat_run").click()
+        expect(page.locator("#chat_result .bot").first).to_be_visible(timeout=WAIT)
+        expect(page.locator("#chat_reset")).to_be_visible(timeout=WAIT)
+        page.locator("#chat_result").evaluate("chat => chat.scrollIntoView({block: 'start'})")
+        chat, below = (page.locator(name).bounding_box() for name in ("#chat_result", "#chat_reset"))
+        assert chat and below and below["y"] >= chat["y"] + chat["height"]
+
+
 def test_nothing_is_wider_than_the_screen_and_all_stands_in_the_middle(
     app: Served, playwright: Any, tmp_path: Path
 ) -> None:
