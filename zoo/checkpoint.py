@@ -234,7 +234,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
     found = {}
     for name in names:
-        if name + SCALES in tensors and tensors[name].dtype == torch.int8:
+        if tensors[name].dtype == torch.int8:
             products = restored(tensors[name].numpy(), tensors[name + SCALES].numpy())
             found[name] = torch.from_numpy(products).half()
         else:

@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # the package `zoo` stands besid
 from zoo import entry, hub, sample
 from zoo.config import suggestion
 from zoo.data.media import read_audio, read_picture
-from zoo.data.pairs import fitted
+from zoo.data.pairs import as_floats, fitted
 from zoo.generate import (
     audio,
     chat,
@@ -183,8 +183,8 @@ class EndpointHandler:
         """Judge a picture; one of a digit or of clothes is dark on light or light on dark."""
         picture, config = _picture(inputs, opaque=True), self.loaded.network.config
         if config.channels == 3:
-            pixels = fitted(picture.convert("RGB"), config.image_size).astype("float32")
-            return self._scores(pixels.transpose(2, 0, 1)[None] / 127.5 - 1)
+            pixels = fitted(picture.convert("RGB"), config.image_size)
+            return self._scores(as_floats(pixels.transpose(2, 0, 1)[None]))
         clothes = self.loaded.recipe.get("dataset") == "fashion_mnist"
         seen = (drawing.like_clothes if clothes else drawing.like_digits)(drawing.ink_of(picture))
         return self._scores(seen.astype("float32")[None, None] * 2 - 1)

@@ -28,9 +28,8 @@ def read_pictures(
     """Decode all pictures and split them: {"train", "validation", "test"}.
 
     Each is cut to the square in its middle and resized (bicubic, antialiased) to `config.image_size` (28 where the
-    config has none), in `channels`, 1 or 3: unless given
-    `config.channels`, and 1 where it has none. Sub-folders are classes in sorted order where
-    the config has `num_classes`. Raises OwnDataError as `open_own` says.
+    config has none), in `channels`, 1 or 3: unless given `config.channels`, and 1 where it has none. Sub-folders are
+    classes in sorted order where the config has `num_classes`. Raises OwnDataError as `open_own` says.
     """
     size = getattr(config, "image_size", 28)
     channels = getattr(config, "channels", 1) if channels is None else channels

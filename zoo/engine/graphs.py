@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.checkpoint import FORMAT, CheckpointError, read_json, sha256_of
+from zoo.checkpoint import FORMAT, CheckpointError, read_json, sha256_of, shapes_of
 from zoo.eight_bits import SCALES, restored
 
 if TYPE_CHECKING:
@@ -145,11 +145,12 @@ class Graphs:
         if self._weights is None:
             from safetensors.numpy import load_file
 
-            stored = load_file(self.folder / "model.safetensors")
+            path = self.folder / "model.safetensors"
+            names, stored = shapes_of(path), load_file(path)
             self._weights = {
                 name: restored(value, stored[name + SCALES]) if value.dtype == np.int8 else value.astype(np.float32)
                 for name, value in stored.items()
-                if not (name.endswith(SCALES) and name.removesuffix(SCALES) in stored)
+                if name in names
             }
         return self._weights
 

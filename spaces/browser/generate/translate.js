@@ -17,7 +17,9 @@ const MAX_ENLARGED = 256;
 /** Share of a drawing that may be ink, and of a picture that may be marked. */
 const FILLED = 0.5;
 /** Share of a pixel that a line must cover to be one when a drawing is made small, and that must be marked. */
-const LINE = 0.25, MARKED = 0.25, NEARLY_WHITE = 250;
+const LINE = 0.25, MARKED = 0.25;
+/** Least value of a pixel's colours that counts as margin, of 255. */
+const NEARLY_WHITE = 250;
 
 /** @typedef {import("../engine/model.js").Model} Model */
 /** @typedef {{pixels: Uint8ClampedArray, width: number, height: number}} Picture RGBA */
