@@ -11,23 +11,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import sys
-import tempfile
 import time
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 import torch
+from spread import last, short, trained
 
-ROOT = Path(__file__).parent.parent.parent
-sys.path.insert(0, str(ROOT))
-
-from train.loop import Run  # noqa: E402
-from train.recipe import Recipe, course  # noqa: E402
-from zoo import verify  # noqa: E402
-from zoo.metrics.judges import judge_of  # noqa: E402
-from zoo.verify.images import style_path_length  # noqa: E402
+from train.recipe import Recipe, course
+from zoo import verify
+from zoo.metrics.judges import judge_of
+from zoo.verify.images import style_path_length
 
 PRESET = "fashion-mnist"
 LINES = 2000
@@ -44,38 +37,29 @@ class Found:
     """The variance of the generator's path lengths at the end."""
 
 
-def short(steps: int, seed: int, penalty: float) -> Recipe:
+def narrow(steps: int, seed: int, penalty: float) -> Recipe:
     """The preset's recipe at half the width, for so many steps."""
     full: Recipe = course("stylegan").presets[PRESET]
-    return replace(
-        full,
+    return short(
+        "stylegan",
+        PRESET,
+        steps,
+        seed,
         config=replace(full.config, width=16, max_width=64, style_dim=64),
         algorithm=replace(full.algorithm, path_penalty=penalty),
-        steps=steps,
-        evaluate_every=steps,
-        save_every=steps,
-        snapshots=0,
-        trackers="none",
-        seed=seed,
-        sample=not os.environ.get("ZOO_DATA"),
     )
 
 
-def trained(recipe: Recipe) -> Found:
+def measured(recipe: Recipe) -> Found:
     """Train and measure; nothing is kept."""
     judge = judge_of(recipe.dataset)
     if judge is None:
         raise ValueError(f"{recipe.dataset} has no pinned judge, and a perceptual distance is a judge's")
-    with tempfile.TemporaryDirectory() as folder:
-        run = Run(course("stylegan"), PRESET, recipe, Path(folder), cpu=True)
-        if code := run.train(resume=False):
-            raise SystemExit(code)
-        lines = [json.loads(line) for line in (Path(folder) / "log.jsonl").read_text(encoding="utf-8").splitlines()]
-    distance = next(line[f"validation/{recipe.metric}"] for line in lines if f"validation/{recipe.metric}" in line)
-    penalties = [line["path_penalty"] for line in lines if "path_penalty" in line]
-    with torch.no_grad():
+    with trained("stylegan", PRESET, recipe) as (run, lines), torch.no_grad():
         length = style_path_length(run.published.eval(), verify.judge_network(judge), LINES)
-    return Found(length, distance, penalties[-1] if penalties else 0.0)
+    distance = last(lines, f"validation/{recipe.metric}")
+    assert distance is not None
+    return Found(length, distance, last(lines, "path_penalty") or 0.0)
 
 
 def main() -> None:
@@ -89,7 +73,7 @@ def main() -> None:
     for penalty in arguments.penalties or (0.0, usual):
         for seed in range(arguments.seeds):
             begun = time.process_time()
-            found = trained(short(arguments.steps, seed, penalty))
+            found = measured(narrow(arguments.steps, seed, penalty))
             line = {"penalty": penalty, "seed": seed, "steps": arguments.steps, **asdict(found)}
             print(json.dumps(line | {"cpu_seconds": round(time.process_time() - begun, 1)}), flush=True)
 
