@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from train.recipe import Recipe, course
-from zoo import checkpoint, entry, registry
+from zoo import checkpoint, entry, registry, table
 from zoo.config import from_dict, to_dict
 from zoo.data.dialogue import train_pieces
 from zoo.data.sequences import spelling
@@ -83,8 +83,9 @@ def test_an_entry_says_what_the_model_is_in_both_languages(name: str) -> None:
     assert (sys.modules[found.model.__module__].__doc__ or "").strip(), "the module says what it is"
 
 
-def test_every_task_has_a_protocol() -> None:
+def test_every_task_has_a_protocol_and_words_in_the_table() -> None:
     assert PROTOCOLS.keys() == entry.TASKS.keys()
+    assert table._TASKS.keys() == entry.TASKS.keys()
 
 
 @pytest.mark.parametrize("name", NAMES)
