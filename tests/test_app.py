@@ -33,7 +33,7 @@ ENDPOINTS = {
     "from_text", "from_drawing", "from_speech", "timeline", "diagnose", "diagnose_upload", "list_models", "show_card",
     "add_model", "replay_file", "add_codes", "slide_code", "traverse_dimensions", "weigh_text",
     "mix_styles", "edit_style", "compare_texts", "styles_by_class", "colour_drawing", "restore_picture",
-    "enlarge_picture", "pronounce_words", "fill_blanks", "tell_topic", "chat_reply",
+    "change_style", "enlarge_picture", "pronounce_words", "fill_blanks", "tell_topic", "chat_reply",
 }  # fmt: skip
 
 
@@ -243,6 +243,28 @@ def test_holes_in_a_picture_are_filled_with_what_was_there(client: Any, tmp_path
     before, after = (np.asarray(Image.open(one).convert("RGB").resize((64, 64), Image.Resampling.BOX)) for one in both)
     assert np.abs(after - truth).mean() < 0.3 * np.abs(before - truth).mean()
     assert "pix2pix.inpaint" in line and "dB" in line and Image.open(file).size == Image.open(both[1]).size
+
+
+def test_black_outlines_come_off_on_the_way_to_another_style_and_back_on(client: Any, tmp_path: Path) -> None:
+    face = Image.new("RGB", (256, 256), "white")
+    ImageDraw.Draw(face).ellipse((16, 16, 240, 240), fill=(252, 234, 43), outline="black", width=12)
+    bare = Image.new("RGB", (256, 256), "white")
+    ImageDraw.Draw(bare).ellipse((10, 10, 246, 246), fill=(255, 204, 77))
+
+    def dark(picture: Image.Image) -> float:
+        return float((np.asarray(picture.convert("L").resize((64, 64), Image.Resampling.BOX)) < 100).mean())
+
+    for given, back in ((face, False), (bare, True)):
+        given.save(tmp_path / "face.png")
+        both, line, _ = client.predict(
+            "cyclegan.openmoji-twitter",
+            gradio_client.handle_file(tmp_path / "face.png"),
+            back,
+            api_name="/change_style",
+        )
+        before, after = (dark(Image.open(one)) for one in both)
+        assert (before < 0.01 and after > 0.03) if back else (before > 0.03 and after < 0.01), (back, before, after)
+        assert "cyclegan.openmoji-twitter" in line
 
 
 def test_a_picture_is_enlarged_nearer_to_the_truth_than_by_interpolation(client: Any, tmp_path: Path) -> None:
@@ -459,6 +481,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "restore_picture": {
         "model": "pix2pix.inpaint", "picture": None, "marks": None, "how": "holes", "seed": 0, "strength": 0.3,
     },
+    "change_style": {"model": "cyclegan.openmoji-twitter", "picture": None, "back": False},
     "enlarge_picture": {"model": "srgan.emoji", "picture": None, "how": "as it is"},
     "pronounce_words": {"model": "seq2seq.g2p", "given": "zoo", "beams": 4},
     "chat_reply": {

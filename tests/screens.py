@@ -1,0 +1,114 @@
+"""Takes a picture of every page of the app as it stands, for docs/pages.md; and looks whether a page overflows.
+
+    python tests/screens.py [PART ...] [--out docs/screenshots/pages]
+
+The app is started and walked by its tabs, in English 1,280 pixels wide and in Chinese at 390. Where a page has a button
+that makes something, it is pressed and its result awaited. A PART is a part of a page's name, such as `image` or
+`group_enlarge`; without any, all are taken. Exits with 1 where a page is wider than the window.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page, expect, sync_playwright
+from serving import ROOT, served
+from test_browser import WAIT, draw_seven, visitor
+
+LANGUAGES = {"en": ("en-US", 1280), "zh": ("zh-CN", 390)}
+TABS = """() => [...document.querySelectorAll("[role=tab]")].filter(tab => tab.checkVisibility()).map(tab => {
+    let depth = 0
+    for (let outer = tab.parentElement; outer; outer = outer.parentElement) depth += outer.role === "tabpanel"
+    return [tab.id, depth]
+})"""
+"""The ids of the tabs in sight, each with how many tabs it lies within."""
+UNDRIVEN = re.compile(r"doctor|replay|training|voice")
+"""Pages that want a file or a training first."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A page by its tabs' ids, outermost first."""
+
+    path: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The ids without what all share, such as "image-group_enlarge"."""
+        return "-".join(part.removeprefix("tab_").removesuffix("-button") for part in self.path)
+
+
+def open_place(page: Page, path: tuple[str, ...]) -> None:
+    """Choose the tabs one after the other."""
+    for part in path:
+        page.locator(f'[role=tab][id="{part}"]:visible').first.click()
+        page.wait_for_timeout(500)
+
+
+def places(page: Page, path: tuple[str, ...] = ()) -> Iterator[Place]:
+    """The pages under `path`: where it is opened, the tabs that come to sight one level further in."""
+    open_place(page, path)
+    inner = [name for name, depth in page.evaluate(TABS) if depth == len(path)]
+    if not inner:
+        yield Place(path)
+    for name in inner:
+        yield from places(page, (*path, name))
+
+
+def run(page: Page, place: Place) -> None:
+    """Give the page a picture or a drawing where it wants one, press its button and wait for the line below."""
+    buttons = page.locator('button[id$="_run"]:visible')
+    if UNDRIVEN.search(place.name) or not buttons.count():
+        return
+    prefix = str(buttons.first.get_attribute("id")).removesuffix("_run")
+    given, pad = page.locator(f"#{prefix}_examples button:has(img)"), page.locator('[id$="_pad"]:visible')
+    if given.count():
+        given.first.click()
+        page.wait_for_timeout(3000)
+    elif pad.count():
+        draw_seven(page, str(pad.first.get_attribute("id")))
+    buttons.first.click()
+    source = page.locator(f"#{prefix}_source textarea")
+    if source.count():
+        try:
+            expect(source.first).not_to_have_value("", timeout=WAIT)
+        except AssertionError:
+            print(f"{place.name}: nothing was made")
+    page.wait_for_timeout(1500)
+
+
+def main() -> int:
+    """Walk the app in both languages."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="PART")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screenshots" / "pages")
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    wide = 0
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright, served(Path(folder)) as app:
+        for language, (locale, width) in LANGUAGES.items():
+            size = {"width": width, "height": 900}
+            with visitor(playwright, Path(folder) / language, app.url, locale, viewport=size) as page:
+                for place in list(places(page)):
+                    if arguments.parts and not any(part in place.name for part in arguments.parts):
+                        continue
+                    open_place(page, place.path)
+                    run(page, place)
+                    page.evaluate("window.scrollTo(0, 0)")
+                    taken = page.evaluate("document.documentElement.scrollWidth")
+                    with Image.open(BytesIO(page.screenshot(full_page=True))) as picture:
+                        picture.save(arguments.out / f"{place.name}-{language}.webp", quality=60, method=6)
+                    wide += taken > width
+                    print(f"{place.name} {language}: {taken} of {width} pixels wide", flush=True)
+    return int(wide > 0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
