@@ -21,7 +21,7 @@ from train.algorithms.single_loss import SingleLoss
 from train.loop import Run
 from train.recipe import course, tiny
 from train.sources import Sources
-from zoo import checkpoint, entry, export, hub, registry, verify
+from zoo import checkpoint, entry, export, registry, verify
 from zoo.data.dialogue import BOT, END, REPLIES, TOPICS, USER, padded
 from zoo.data.load import load
 from zoo.engine.graphs import Graphs
@@ -41,27 +41,7 @@ NEAR = 1e-5
 TEXTS = ("I love the Beatles!", "你喜欢看电影吗？", "Who won the game last night, and why?", "ok")
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Any:
-    """Networks this small lose by a second thread, and by much on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_dialogues.make(tmp_path_factory.mktemp("berts"))
-
-
-@pytest.fixture
-def zoo(made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The tiny checkpoints in place of the bundled ones."""
-    monkeypatch.setattr(hub, "PRETRAINED", made)
-    monkeypatch.delenv("ZOO_NAMESPACE", raising=False)
-    library._loaded.clear()
-    return made
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def rows(model: Any, n: int = 3, t: int = 9) -> tuple[torch.Tensor, torch.Tensor]:
@@ -217,8 +197,8 @@ def test_every_head_learns_what_it_is_shown() -> None:
 # Beginning from another checkpoint
 
 
-def test_a_preset_that_names_its_base_begins_with_its_weights_and_tokens(zoo: Path, tmp_path: Path) -> None:
-    base = checkpoint.load(zoo / "bert.dialogue")
+def test_a_preset_that_names_its_base_begins_with_its_weights_and_tokens(dialogue_zoo: Path, tmp_path: Path) -> None:
+    base = checkpoint.load(dialogue_zoo / "bert.dialogue")
     for preset, new in (("topic", {"classifier"}), ("retrieval", set())):
         recipe = course("bert").presets[preset]
         assert recipe.base == "bert.dialogue" and not recipe.config.masked
@@ -238,11 +218,11 @@ def test_a_preset_that_names_its_base_begins_with_its_weights_and_tokens(zoo: Pa
 # What it is asked
 
 
-def test_blanks_are_filled_with_the_likeliest_words(zoo: Path) -> None:
+def test_blanks_are_filled_with_the_likeliest_words(dialogue_zoo: Path) -> None:
     found = masked.fill("bert.dialogue", "I ___ the [MASK] very much.", top=7)
     assert len(found.blanks) == 2 and all(len(blank) == 7 for blank in found.blanks)
     assert found.text == f"I {found.blanks[0][0].token} the {found.blanks[1][0].token} very much."
-    tokenizer, model = tiny_dialogues.exchanges().tokenizer, checkpoint.load(zoo / "bert.dialogue").model
+    tokenizer, model = tiny_dialogues.exchanges().tokenizer, checkpoint.load(dialogue_zoo / "bert.dialogue").model
     ids = torch.tensor([tokenizer.encode("I [MASK] the [MASK] very much.").ids])
     shares = model(ids, torch.ones_like(ids)).softmax(-1)[0]
     for blank, row in zip(found.blanks, (ids[0] == 4).nonzero().flatten(), strict=True):
@@ -256,13 +236,13 @@ def test_blanks_are_filled_with_the_likeliest_words(zoo: Path) -> None:
     assert (record.operation, record.parameters) == ("text.fill", {"text": "I ___ the [MASK] very much.", "top": 7})
 
 
-def test_rude_words_are_no_candidates(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rude_words_are_no_candidates(dialogue_zoo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     best = masked.fill("bert.dialogue", "I ___ it", top=3).blanks[0]
     monkeypatch.setattr(masked, "is_rude", lambda text: text == best[0].token)
     assert masked.fill("bert.dialogue", "I ___ it", top=2).blanks[0] == best[1:]
 
 
-def test_topics_come_with_their_probabilities(zoo: Path) -> None:
+def test_topics_come_with_their_probabilities(dialogue_zoo: Path) -> None:
     found = masked.classify("bert.topic", "Who directed the new “Batman”?")
     assert {label for label, _ in found.classes} == set(TOPICS)
     assert sum(share for _, share in found.classes) == pytest.approx(1) and found.classes[0][1] > 1 / len(TOPICS)
@@ -270,7 +250,7 @@ def test_topics_come_with_their_probabilities(zoo: Path) -> None:
     assert found.source.record.parameters == {"text": 'Who directed the new "Batman"?'}
 
 
-def test_what_cannot_be_filled_or_told_is_refused_in_words(zoo: Path) -> None:
+def test_what_cannot_be_filled_or_told_is_refused_in_words(dialogue_zoo: Path) -> None:
     for text, why in (
         ("", "empty"), ("no blanks here", "0 blanks"), ("___ " * 9, "9 blanks"), ("x" * 601, "601 characters"),
         ("Я люблю ___", "has learnt English"), ("word " * 40 + "___", "tokens"), (None, "empty"), (3, "must be text"),
@@ -288,7 +268,7 @@ def test_what_cannot_be_filled_or_told_is_refused_in_words(zoo: Path) -> None:
         masked.classify("bert.dialogue", "a")
 
 
-def test_checkpoints_are_offered_for_what_their_heads_do(zoo: Path) -> None:
+def test_checkpoints_are_offered_for_what_their_heads_do(dialogue_zoo: Path) -> None:
     assert library.choices(entry.FILL_MASK) == ["bert.dialogue"]
     assert library.choices(entry.TEXT_CLASSIFICATION) == ["bert.topic"]
     assert library.choices(entry.RETRIEVAL) == ["bert.retrieval"]
@@ -305,8 +285,8 @@ def test_a_checkpoint_is_measured_by_the_heads_that_it_has() -> None:
         assert name in names and not names & (set(heads) - {name})
 
 
-def test_a_graph_answers_as_the_module_does(zoo: Path, tmp_path: Path) -> None:
-    shutil.copytree(zoo / "bert.topic", tmp_path / "bert.topic")
+def test_a_graph_answers_as_the_module_does(dialogue_zoo: Path, tmp_path: Path) -> None:
+    shutil.copytree(dialogue_zoo / "bert.topic", tmp_path / "bert.topic")
     write_graphs(tmp_path / "bert.topic")
     found = checkpoint.load(tmp_path / "bert.topic")
     graphs, modules = Graphs(tmp_path / "bert.topic", found.sha256), Modules(found.model)
@@ -412,10 +392,10 @@ print(json.dumps(found))
 """
 
 
-def test_transformers_alone_opens_every_form_and_gives_what_we_give(made: Path, tmp_path: Path) -> None:
+def test_transformers_alone_opens_every_form_and_gives_what_we_give(dialogues: Path, tmp_path: Path) -> None:
     for name in (*tiny_dialogues.HEADS, "gpt.dialogue"):
-        export.export(made / name, "transformers", tmp_path / name)
-    assert (tmp_path / "bert.retrieval" / REPLIES).read_bytes() == (made / "bert.retrieval" / REPLIES).read_bytes()
+        export.export(dialogues / name, "transformers", tmp_path / name)
+    assert (tmp_path / "bert.retrieval" / REPLIES).read_bytes() == (dialogues / "bert.retrieval" / REPLIES).read_bytes()
     blanks = ["I [MASK] the Beatles!", "你喜[MASK]看电影吗？"]
     there = json.loads(alone.run(OPEN, tmp_path, json.dumps([list(TEXTS), blanks])).splitlines()[-1])
     tokenizer = tiny_dialogues.exchanges().tokenizer
@@ -424,21 +404,21 @@ def test_transformers_alone_opens_every_form_and_gives_what_we_give(made: Path, 
         opened = there[name]
         assert opened["class"] == kind and opened["dtype"] == "torch.float32"
         assert not any(opened["loading"].values()), "no tensor is missing, left over or of another shape"
-        model, size = checkpoint.load(made / name).model, len(opened["ids"][0])
+        model, size = checkpoint.load(dialogues / name).model, len(opened["ids"][0])
         assert torch.equal(torch.tensor(opened["ids"]), ids[:, :size])
         logits = model.classify(ids, mask) if name == "bert.topic" else model(ids, mask)[:, :size]
         seen = mask[:, :size].bool() if logits.ndim == 3 else slice(None)
         torch.testing.assert_close(torch.tensor(opened["logits"])[seen], logits[seen], rtol=NEAR, atol=NEAR)
     for blank, filled in zip(blanks, there["fill"], strict=True):
-        (ours,) = masked.filled(Modules(checkpoint.load(made / "bert.dialogue").model), tokenizer, blank, 50)
+        (ours,) = masked.filled(Modules(checkpoint.load(dialogues / "bert.dialogue").model), tokenizer, blank, 50)
         shares = dict(ours)
         known = {one["token_str"]: one["score"] for one in filled if one["token_str"] in shares}
         assert len(known) > 1 and known == pytest.approx({token: shares[token] for token in known}, rel=1e-4)
     for text, classes in zip(TEXTS, there["classes"], strict=True):
-        found = checkpoint.load(made / "bert.topic")
+        found = checkpoint.load(dialogues / "bert.topic")
         shares = dict(zip(found.labels, masked.told(Modules(found.model), tokenizer, text), strict=True))
         assert {one["label"]: one["score"] for one in classes} == pytest.approx(shares, rel=1e-4)
-    network = Modules(checkpoint.load(made / "bert.retrieval").model)
+    network = Modules(checkpoint.load(dialogues / "bert.retrieval").model)
     for kind, vectors in enumerate(there["vectors"]):
         np.testing.assert_allclose(vectors, vectors_of(network, tokenizer, list(TEXTS), kind), atol=NEAR)
     chat = tiny_dialogues.chat_tokenizer()

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
@@ -29,16 +28,7 @@ from zoo.noise import Noise
 TINY = ENTRY.tiny
 
 
-@pytest.fixture(autouse=True)
-def _alone() -> Any:
-    """Seeded, on one thread, with an Accelerate of its own."""
-    torch.manual_seed(0)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    torch.set_num_threads(threads)
-    AcceleratorState._reset_state(reset_partial_state=True)
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 def batch_of(n: int, seed: int = 1) -> dict[str, Tensor]:

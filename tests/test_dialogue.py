@@ -13,7 +13,7 @@ import pytest
 import tiny_dialogues
 import torch
 
-from zoo import hub, registry
+from zoo import registry
 from zoo.checkpoint import CheckpointError
 from zoo.data.dialogue import (
     BOT,
@@ -56,13 +56,7 @@ def opened(split: str = "train", **config: Any) -> Any:
     return load("dialogue", split, SimpleNamespace(**{**BERT, **config}), sample=True, tokenizer=tokenizer)
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Any:
-    """Networks this small lose by a second thread, and by much on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
@@ -71,20 +65,6 @@ def chats() -> Chats:
     found = load("dialogue", "train", config, sample=True, tokenizer=tokenizer)
     assert isinstance(found, Chats)
     return found
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_dialogues.make(tmp_path_factory.mktemp("dialogues"))
-
-
-@pytest.fixture
-def zoo(made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The tiny checkpoints in place of the bundled ones."""
-    monkeypatch.setattr(hub, "PRETRAINED", made)
-    monkeypatch.delenv("ZOO_NAMESPACE", raising=False)
-    library._loaded.clear()
-    return made
 
 
 def last(results: Iterator[Any]) -> Any:
@@ -271,7 +251,7 @@ def test_the_newest_turns_are_remembered_and_the_others_counted() -> None:
         chat.remembered(tokenizer, turns, sizes[-1])
 
 
-def test_the_same_seed_and_history_give_the_same_reply_and_the_history_counts(zoo: Path) -> None:
+def test_the_same_seed_and_history_give_the_same_reply_and_the_history_counts(dialogue_zoo: Path) -> None:
     history = [("user", "Do you like music?"), ("bot", "Yes I do")]
     one, two = (last(chat.reply("gpt.dialogue", history, "Which?", max_new_tokens=8, seed=3)) for _ in range(2))
     assert one.text == two.text and one.done and one.tokens > 0 and one.score is None and one.forgotten == 0
@@ -284,7 +264,7 @@ def test_the_same_seed_and_history_give_the_same_reply_and_the_history_counts(zo
     assert [piece.done for piece in stream] == [False] * (len(stream) - 1) + [True]
 
 
-def test_a_reply_can_be_made_again_from_its_record(zoo: Path) -> None:
+def test_a_reply_can_be_made_again_from_its_record(dialogue_zoo: Path) -> None:
     for model in ("gpt.dialogue", "bert.retrieval"):
         history = [("user", "你好"), ("bot", "你好啊")]
         first = last(chat.reply(model, history, "你喜欢音乐吗？", max_new_tokens=9, seed=5))
@@ -296,7 +276,7 @@ def test_a_reply_can_be_made_again_from_its_record(zoo: Path) -> None:
         assert json.loads(record.parameters["history"]) == [["user", "你好"], ["bot", "你好啊"]]
 
 
-def test_a_long_history_is_forgotten_from_its_beginning(zoo: Path) -> None:
+def test_a_long_history_is_forgotten_from_its_beginning(dialogue_zoo: Path) -> None:
     history = [(ROLES[i % 2], "I like that movie a lot") for i in range(20)]
     found = last(chat.reply("gpt.dialogue", history, "Why?", max_new_tokens=8))
     assert 0 < found.forgotten < 20
@@ -305,7 +285,7 @@ def test_a_long_history_is_forgotten_from_its_beginning(zoo: Path) -> None:
 
 
 @pytest.mark.parametrize("model", ["gpt.dialogue", "bert.retrieval"])
-def test_what_cannot_be_answered_is_refused_in_words(zoo: Path, model: str) -> None:
+def test_what_cannot_be_answered_is_refused_in_words(dialogue_zoo: Path, model: str) -> None:
     for message, why in (
         ("", "empty"), (" \n ", "empty"), ("x" * 1001, "1,001 characters"), ("Привет, как дела?", "has learnt English"),
         ("こんにちは", "has learnt English"), ("我們還沒讀過這麼幾個繁體漢字", "never read"), (7, "must be text"),
@@ -327,7 +307,7 @@ def test_what_cannot_be_answered_is_refused_in_words(zoo: Path, model: str) -> N
 
 
 def test_those_that_write_and_those_that_find_are_told_apart_before_anything_is_loaded(
-    zoo: Path, monkeypatch: pytest.MonkeyPatch
+    dialogue_zoo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(folder: Path) -> None:
         raise AssertionError(f"{folder} was loaded")
@@ -351,8 +331,8 @@ def test_languages_are_told_by_their_letters_and_names_in_english_pass() -> None
 # Replies that are found
 
 
-def test_the_replies_beside_the_weights_are_what_was_kept_and_polite(zoo: Path) -> None:
-    found, known = replies.load(zoo / "bert.retrieval"), tiny_dialogues.exchanges()
+def test_the_replies_beside_the_weights_are_what_was_kept_and_polite(dialogue_zoo: Path) -> None:
+    found, known = replies.load(dialogue_zoo / "bert.retrieval"), tiny_dialogues.exchanges()
     assert 5 < len(found.texts) <= 200 and set(found.texts) <= set(known.replies) and not any(map(is_rude, found.texts))
     assert len({text.lower() for text in found.texts}) == len(found.texts)
     assert {replies.LANGUAGES[i] for i in found.languages} == {"en", "zh"}
@@ -364,8 +344,8 @@ def test_the_replies_beside_the_weights_are_what_was_kept_and_polite(zoo: Path) 
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
-def test_the_nearest_reply_in_the_messages_language_answers_and_is_not_said_twice(zoo: Path) -> None:
-    found = replies.load(zoo / "bert.retrieval")
+def test_the_nearest_reply_in_the_messages_language_answers_and_is_not_said_twice(dialogue_zoo: Path) -> None:
+    found = replies.load(dialogue_zoo / "bert.retrieval")
     network, tokenizer = library.get("bert.retrieval").network, tiny_dialogues.exchanges().tokenizer
     for message in ("What is your favorite movie?", "你喜欢看电影吗？"):
         scores = found.vectors @ replies.vectors_of(network, tokenizer, [message], 0)[0]
@@ -378,8 +358,8 @@ def test_the_nearest_reply_in_the_messages_language_answers_and_is_not_said_twic
         assert again.text == answer.others[0][0]
 
 
-def test_a_damaged_file_of_replies_is_named(zoo: Path, tmp_path: Path) -> None:
-    whole = (zoo / "bert.retrieval" / REPLIES).read_bytes()
+def test_a_damaged_file_of_replies_is_named(dialogue_zoo: Path, tmp_path: Path) -> None:
+    whole = (dialogue_zoo / "bert.retrieval" / REPLIES).read_bytes()
     with pytest.raises(CheckpointError, match="nothing to answer with"):
         replies.load(tmp_path)
     for spoilt in (whole[:-3], b"x" * 40, whole.replace(b'"language"', b'"languages"'[:10])):
@@ -388,7 +368,7 @@ def test_a_damaged_file_of_replies_is_named(zoo: Path, tmp_path: Path) -> None:
             continue
         with pytest.raises(CheckpointError):
             replies.load(tmp_path)
-    good = replies.load(zoo / "bert.retrieval")
+    good = replies.load(dialogue_zoo / "bert.retrieval")
     bad = replies.Replies(good.texts, good.languages, np.full_like(good.vectors, np.nan))
     replies.save(bad, tmp_path)
     with pytest.raises(CheckpointError, match="not finite"):
@@ -410,6 +390,6 @@ def test_replies_are_measured_beside_those_that_people_gave(chats: Chats) -> Non
     assert found["distinct-2"].value >= found["distinct-1"].value and 0 <= found["language kept"].value <= 1
 
 
-def test_a_chat_does_not_write_on_from_a_prompt(zoo: Path) -> None:
+def test_a_chat_does_not_write_on_from_a_prompt(dialogue_zoo: Path) -> None:
     with pytest.raises(InputError, match="answers messages; use it under Chat"):
         last(write("gpt.dialogue", "Hello"))

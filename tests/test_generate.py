@@ -47,13 +47,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def zoo(made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The tiny zoo in place of the bundled one; nothing is loaded, nothing added."""
-    monkeypatch.setattr(hub, "PRETRAINED", made / "pretrained")
-    monkeypatch.setattr(judges, "PINS", made / "judges.json")
-    monkeypatch.delenv("ZOO_NAMESPACE", raising=False)
-    monkeypatch.delenv("SPACE_ID", raising=False)
-    library._loaded.clear()
-    library._added.clear()
-    return made / "pretrained"
+    return tiny_zoo.put_in_place(made / "pretrained", monkeypatch, made / "judges.json")
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ import tiny_zoo
 from gradio.context import LocalContext
 from PIL import Image, ImageDraw
 
-from zoo import hub
 from zoo.checkpoint import write_json
 from zoo.data.tokenizer import train_characters
 from zoo.generate import chat as talk
@@ -26,7 +25,6 @@ from zoo.generate import library, translate
 from zoo.generate.inputs import InputError
 from zoo.generate.provenance import ProvenanceError, look, read
 from zoo.generate.replay import replay
-from zoo.metrics import judges
 from zoo.ui import changes, conversation, edits, image, language, likelihood, text
 from zoo.ui.strings import chinese, english
 
@@ -51,13 +49,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def zoo(made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(hub, "PRETRAINED", made / "pretrained")
-    monkeypatch.setattr(judges, "PINS", made / "judges.json")
-    monkeypatch.delenv("ZOO_NAMESPACE", raising=False)
-    monkeypatch.delenv("SPACE_ID", raising=False)
-    library._loaded.clear()
-    library._added.clear()
-    return made / "pretrained"
+    return tiny_zoo.put_in_place(made / "pretrained", monkeypatch, made / "judges.json")
 
 
 @pytest.fixture

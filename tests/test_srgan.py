@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -33,16 +32,7 @@ TINY = ENTRY.tiny
 BENCH = Path(__file__).parent / "bench"
 
 
-@pytest.fixture(autouse=True)
-def _alone() -> Any:
-    """Seeded, on one thread, with an Accelerate of its own."""
-    torch.manual_seed(0)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    torch.set_num_threads(threads)
-    AcceleratorState._reset_state(reset_partial_state=True)
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 @pytest.fixture

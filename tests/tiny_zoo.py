@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import soundfile
 import torch
 from PIL import Image
 
-from zoo import checkpoint, registry
+from zoo import checkpoint, hub, registry
 from zoo.checkpoint import sha256_of, write_json
 from zoo.data.text import COMMA, FORMS, SPECIAL, STOP
 from zoo.data.tokenizer import train_characters
+from zoo.generate import library
+from zoo.metrics import judges
 
 DIGITS = tuple("0123456789")
 CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
@@ -94,6 +97,18 @@ def more(folder: Path) -> None:
     for one in made.iterdir():
         one.rename(folder / one.name)
     made.rmdir()
+
+
+def put_in_place(pretrained: Path, monkeypatch: pytest.MonkeyPatch, pins: Path | None = None) -> Path:
+    """This folder in place of the bundled checkpoints, with its judges; nothing is loaded, nothing added."""
+    monkeypatch.setattr(hub, "PRETRAINED", pretrained)
+    if pins:
+        monkeypatch.setattr(judges, "PINS", pins)
+    monkeypatch.delenv("ZOO_NAMESPACE", raising=False)
+    monkeypatch.delenv("SPACE_ID", raising=False)
+    library._loaded.clear()
+    library._added.clear()
+    return pretrained
 
 
 def write_timeline(checkpoint_folder: Path, suffix: str, steps: tuple[int, ...] = (0, 10, 40, 90)) -> Path:

@@ -1,0 +1,43 @@
+"""Fixtures that several files of tests ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import tiny_dialogues
+import tiny_zoo
+import torch
+from accelerate.state import AcceleratorState
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Networks this small lose by a second thread, and by much on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def alone(one_thread: None) -> Iterator[None]:
+    """Seeded, on one thread, with an Accelerate of its own."""
+    torch.manual_seed(0)
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+@pytest.fixture(scope="session")
+def dialogues(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of tiny checkpoints that read and write dialogue."""
+    return tiny_dialogues.make(tmp_path_factory.mktemp("dialogues"))
+
+
+@pytest.fixture
+def dialogue_zoo(dialogues: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Those checkpoints in place of the bundled ones."""
+    tiny_zoo.put_in_place(dialogues, monkeypatch)
+    return dialogues
