@@ -33,7 +33,7 @@ ENDPOINTS = {
     "from_text", "from_drawing", "from_speech", "timeline", "diagnose", "diagnose_upload", "list_models", "show_card",
     "add_model", "replay_file", "add_codes", "slide_code", "traverse_dimensions", "weigh_text",
     "mix_styles", "edit_style", "compare_texts", "styles_by_class", "colour_drawing", "restore_picture",
-    "change_style", "enlarge_picture", "pronounce_words", "fill_blanks", "tell_topic", "chat_reply",
+    "change_style", "enlarge_picture", "pronounce_words", "translate_text", "fill_blanks", "tell_topic", "chat_reply",
 }  # fmt: skip
 
 
@@ -291,6 +291,12 @@ def test_words_are_pronounced_without_a_dictionary(client: Any) -> None:
     assert "zoo-token" in tokens and "word error rate" in line and Path(file).read_text().startswith(said)
 
 
+def test_sentences_are_translated_both_ways(client: Any) -> None:
+    for given, wanted in (("I like music.", "音乐"), ("我不知道。", "know")):
+        made, tokens, line, file = client.predict("seq2seq.en-zh", given, "auto", 4, api_name="/translate_text")
+        assert wanted in made and "zoo-token" in tokens and "BLEU" in line and Path(file).read_text().startswith(made)
+
+
 def test_classes_of_a_model_that_is_not_the_first_can_be_asked_for(client: Any) -> None:
     path, _ = client.predict("dcgan.fashion-mnist", "Sneaker", 2, 0, 0.8, api_name="/draw_images")
     assert Image.open(path).size[0] > 50
@@ -484,6 +490,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "change_style": {"model": "cyclegan.openmoji-twitter", "picture": None, "back": False},
     "enlarge_picture": {"model": "srgan.emoji", "picture": None, "how": "as it is"},
     "pronounce_words": {"model": "seq2seq.g2p", "given": "zoo", "beams": 4},
+    "translate_text": {"model": "seq2seq.en-zh", "given": "I like music.", "direction": "auto", "beams": 4},
     "chat_reply": {
         "model": "bert.retrieval", "history": [], "message": "Who is your favorite band?", "temperature": 0.7,
         "seed": 0,
@@ -531,6 +538,9 @@ BAD = [
     *(("restore_picture", "strength", v) for v in (0, 2, "x", None)),
     *(("pronounce_words", "given", v) for v in ("", "42", "你好", LONG, None)),
     *(("pronounce_words", "beams", v) for v in (0, 9, 1.5, "x")),
+    *(("translate_text", "given", v) for v in ("", "?!", "Привет", LONG, None)),
+    *(("translate_text", "direction", v) for v in ("", "zh-en", "en-fr", None)),
+    *(("translate_text", "beams", v) for v in (0, 9, 1.5, "x")),
     *(("chat_reply", "message", v) for v in ("", "Привет, как дела?", LONG, None)),
     *(("chat_reply", "temperature", v) for v in (-1, 99, "hot", None)),
     *(("fill_blanks", "given", v) for v in ("", "no blank", "___ " * 9, "Привет ___ дела", LONG, None)),
