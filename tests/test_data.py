@@ -146,6 +146,18 @@ def test_emoji_are_every_concept_in_each_style_that_has_it() -> None:
         assert np.abs(by_group.images[i] - halves).max() <= 0.5
 
 
+def test_faces_are_the_rows_of_all_emoji_that_unicode_says_are_faces() -> None:
+    for split in ("train", "test"):
+        every, faces = (
+            load(name, split, SimpleNamespace(image_size=32), sample=True) for name in ("emoji_vendors", "emoji_faces")
+        )
+        subgroups = read("emoji", split, sample=True).columns["subgroup"]
+        told = np.array(["face" in subgroups[concept].split("-") for concept in every.concepts])
+        assert faces.labels == VENDORS and 0 < told.sum() < len(told)
+        np.testing.assert_array_equal(faces.images, every.images[told])
+        np.testing.assert_array_equal(faces.targets, every.targets[told])
+
+
 def test_what_is_transparent_is_white_and_the_rest_is_blended_with_white() -> None:
     picture = Image.new("RGBA", (2, 1), (0, 0, 0, 0))
     picture.putpixel((1, 0), (255, 0, 0, 128))

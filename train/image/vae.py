@@ -36,5 +36,8 @@ PRESETS = {
     "beta": replace(_MNIST, config=VAEConfig(beta=4.0)),
     "conditional": replace(_MNIST, config=VAEConfig(latent_dim=16, num_classes=10), steps=6000),
     "flowers": _FLOWERS,
+    "faces": replace(
+        _FLOWERS, config=replace(_FLOWERS.config, num_classes=4, latent_dim=32), dataset="emoji_faces", steps=4000
+    ),
     "tiny": tiny(_MNIST, ENTRY.tiny),
 }

@@ -70,7 +70,8 @@ class Images(Pictures):
 
 
 class Emoji(Pictures):
-    """Every concept of a split in each vendor's style, on white: labels are the nine groups, or the four vendors.
+    """Every concept of a split in each vendor's style, on white: labels are the nine groups, or the four vendors. Of
+    "emoji_faces" only what has a face's features and nothing else: people's, cats' and monkeys' heads.
 
     `concepts` int64 (n,) numbers each picture's concept, by the row of its file.
     """
@@ -79,6 +80,8 @@ class Emoji(Pictures):
         table = read(name, "test" if split == "test" else "train", sample=sample)
         count = len(table.columns["name"])
         concepts = np.arange(count) if split == "test" else split_of(count, split, VALIDATION)
+        if name == "emoji_faces":
+            concepts = concepts[[_is_face(table.columns["subgroup"][concept]) for concept in concepts]]
         drawn = [
             (vendor, concept)
             for vendor in range(len(VENDORS))
@@ -89,11 +92,16 @@ class Emoji(Pictures):
         images = sized(np.stack(pictures).transpose(0, 3, 1, 2), image_size)
         self.vendors, self.concepts = np.array(drawn, np.int64).T
         groups = np.asarray(table.columns["group"], np.int64)[self.concepts]
-        by_vendor = name == "emoji_vendors"
+        by_vendor = name != "emoji"
         super().__init__(
             table.info, table.fingerprint, VENDORS if by_vendor else table.labels["group"], images,
             self.vendors if by_vendor else groups,
         )  # fmt: skip
+
+
+def _is_face(subgroup: str) -> bool:
+    """Whether a concept of Unicode's subgroup is a head from the front."""
+    return subgroup.startswith("face-") or subgroup in ("cat-face", "monkey-face")
 
 
 def on_white(encoded: bytes) -> np.ndarray:

@@ -48,6 +48,6 @@ def load(
         return Clips(name, split, sample=sample, frame_size=getattr(config, "frame_size", 80), skip=skip)
     if name == "emoji" and hasattr(config, "source"):
         return emoji_pairs(name, split, config, sample=sample, skip=skip)
-    if name in ("emoji", "emoji_vendors"):
+    if name in ("emoji", "emoji_vendors", "emoji_faces"):
         return Emoji(name, split, sample=sample, image_size=getattr(config, "image_size", 32))
     return Images(name, split, sample=sample, image_size=getattr(config, "image_size", 28), skip=skip)

@@ -73,6 +73,10 @@ INFOS: dict[str, Info] = {
             _EMOJI, folder="emoji",
         ),
         Info(
+            "emoji_faces", "Emoji faces in four open styles, by style", "cc-by-sa-4.0", "https://emojibase.dev", "",
+            _EMOJI, folder="emoji",
+        ),
+        Info(
             "flowers", "Flower photos", "cc-by-2.0", "https://www.tensorflow.org/datasets/catalog/tf_flowers", "",
             "the photographers whom each row names, on Flickr; collected by the TensorFlow team, 2019; cut and scaled",
         ),

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PINS = Path(__file__).with_name("judges.json")
+PART_OF = {"emoji_faces": "emoji_vendors"}
+"""Data sets that are parts of another, with its classes: its judge is theirs."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,8 @@ class Judge:
 def judge_of(dataset: str) -> Judge | None:
     """The pinned judge of a data set, or None where it has none."""
     pins: dict[str, dict[str, str]] = json.loads(PINS.read_text())
-    return Judge(**pins[dataset]) if dataset in pins else None
+    whole = PART_OF.get(dataset, dataset)
+    return Judge(**pins[whole]) if whole in pins else None
 
 
 def pin(dataset: str, judge: Judge) -> None:
