@@ -208,6 +208,12 @@ def test_a_chat_answers_remembers_and_does_not_repeat_itself(client: Any) -> Non
     assert len(second) == 4 and second[1] == first[1] and second[3]["content"] != first[1]["content"]
 
 
+def test_a_chat_may_be_written_instead_of_found(client: Any) -> None:
+    history, _, line, _ = client.predict("gpt.dialogue", [], "你好，你喜欢看电影吗？", 0.7, 0, api_name="/chat_reply")
+    again, *_ = client.predict("gpt.dialogue", [], "你好，你喜欢看电影吗？", 0.7, 0, api_name="/chat_reply")
+    assert history == again and "gpt.dialogue" in line and any("一" <= c <= "鿿" for c in str(history[1]["content"]))
+
+
 def test_a_drawn_face_gets_the_colour_of_faces(client: Any, tmp_path: Path) -> None:
     page = Image.new("RGB", (280, 280), "white")
     pen = ImageDraw.Draw(page)
