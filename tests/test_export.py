@@ -235,10 +235,10 @@ def test_graphs_are_copied_only_when_they_are_what_they_say(tmp_path: Path, grap
 
 
 def test_weights_keep_the_precision_that_they_are_stored_in(native: Path) -> None:
-    stored = load_file(native / "gpt.shakespeare" / "model.safetensors")
+    stored = load_file(native / "gpt.tang" / "model.safetensors")
     assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
-    size = (hub.PRETRAINED / "gpt.shakespeare" / "model.safetensors").stat().st_size
-    assert abs((native / "gpt.shakespeare" / "model.safetensors").stat().st_size - size) < 2000, "no tensor twice"
+    size = (hub.PRETRAINED / "gpt.tang" / "model.safetensors").stat().st_size
+    assert abs((native / "gpt.tang" / "model.safetensors").stat().st_size - size) < 2000, "no tensor twice"
 
 
 def test_every_model_of_the_zoo_has_a_form() -> None:

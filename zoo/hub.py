@@ -51,7 +51,7 @@ WITHIN = "zoo"
 """Folder of a repository that holds the checkpoint where the files of another library stand at the top."""
 TRUSTED_ENDPOINTS = ("https://huggingface.co", "https://hf-mirror.com")
 MAX_BYTES = 2 << 30
-MAX_FILES = 1000
+MAX_FILES = 5000
 _REPO = re.compile(r"(\w[\w.-]*/\w[\w.-]*)(?:@(\w[\w./-]*))?", re.ASCII)
 _NAME = re.compile(r"(\w[\w.-]*)(?:@(\w[\w./-]*))?", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")

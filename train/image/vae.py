@@ -37,7 +37,10 @@ PRESETS = {
     "conditional": replace(_MNIST, config=VAEConfig(latent_dim=16, num_classes=10), steps=6000),
     "flowers": _FLOWERS,
     "faces": replace(
-        _FLOWERS, config=replace(_FLOWERS.config, num_classes=4, latent_dim=32), dataset="emoji_faces", steps=4000
-    ),
+        _FLOWERS,
+        config=replace(_FLOWERS.config, num_classes=4, latent_dim=32, beta=30.0),
+        dataset="emoji_faces",
+        steps=4000,
+    ),  # with a beta of 1 the few codes lie so far apart that blots are drawn between them
     "tiny": tiny(_MNIST, ENTRY.tiny),
 }

@@ -32,7 +32,13 @@ WHOLE = "zoo"
 """What the one Space `all` is asked for as: "all" means the six."""
 TASKS = {
     "image": (entry.IMAGE_GENERATION, entry.IMAGE_AUTOENCODING, entry.IMAGE_TRANSLATION),
-    "text": (entry.TEXT_GENERATION, entry.TRANSLATION, entry.FILL_MASK, entry.TEXT_CLASSIFICATION),
+    "text": (
+        entry.TEXT_GENERATION,
+        entry.TRANSLATION,
+        entry.FILL_MASK,
+        entry.TEXT_CLASSIFICATION,
+        entry.RETRIEVAL,
+    ),
     "audio": (entry.AUDIO_GENERATION,),
 }
 """The Space of a modality carries the checkpoints that do these."""
