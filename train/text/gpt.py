@@ -68,7 +68,7 @@ PRESETS = {
         algorithm=SingleLoss(learning_rate=2e-3, weight_decay=0.1),
         dataset="python_stdlib",
         metric="loss",
-        steps=2500,
+        steps=4500,
         batch_size=8,
         precision="auto",
         weights="int8",
