@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,21 @@ import tiny_dialogues
 import tiny_zoo
 import torch
 from accelerate.state import AcceleratorState
+
+from zoo.generate import library
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so a shell starts what it runs behind, and children inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if "PYTEST_XDIST_WORKER" in os.environ:  # beside another: a thread each, for what they start too
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def nothing_added() -> Iterator[None]:
+    """What a test adds to the bundled checkpoints is not there for the next."""
+    yield
+    library._added.clear()
 
 
 @pytest.fixture
