@@ -121,7 +121,7 @@ class Training:
 
     def __init__(self, name: str, folder: Path, *, watched: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.begun = folder, time.monotonic()
+        self.folder = folder
         self.told = folder.with_name(folder.name + ".said")
         self.stack = folder.with_name(folder.name + ".stack")
         mine, theirs = socket.socketpair()
@@ -130,12 +130,13 @@ class Training:
         self.pid = os.fork()
         if self.pid == 0:
             mine.close()
-            self._child(name, theirs if watched else None)
+            self._child(name, theirs, watched)
         theirs.close()
-        self.channel = mine
+        mine.recv(1)  # it has begun: a signal meets the training, not a process that is not one yet
+        self.channel, self.begun = mine, time.monotonic()
         self.descriptor = os.pidfd_open(self.pid)
 
-    def _child(self, name: str, channel: socket.socket | None) -> None:
+    def _child(self, name: str, channel: socket.socket, watched: bool) -> None:
         """Train, and never return."""
         code = 1
         try:
@@ -146,10 +147,11 @@ class Training:
             os.dup2(said, 2)
             stack = open(self.stack, "w")  # noqa: SIM115  closed by the end of the process
             faulthandler.register(signal.SIGUSR1, file=stack, all_threads=False)
-            if channel is not None:
-                syscalls.send_listener(channel)
             from train.__main__ import main
 
+            channel.send(b"!")
+            if watched:
+                syscalls.send_listener(channel)
             code = main(arguments(name, self.folder))
         except SystemExit as stop:
             code = stop.code if isinstance(stop.code, int) else 1
