@@ -1,4 +1,4 @@
-"""A residual classifier of log-mel spectrograms: the judge of spoken digits.
+"""A residual classifier of log-mel spectrograms: the judge of spoken digits and of drums.
 
 The picture classifier of `zoo.models.image.resnet` on one channel of log-mel energies, as in the small models of
 "Hello edge: keyword spotting on microcontrollers" (Zhang et al., 2017); training clips are masked in time and
@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-import torchaudio
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo.config import bounded, check
 from zoo.entry import AUDIO_CLASSIFICATION, Entry, Part
 from zoo.models.image.resnet import ResNet, ResNetConfig
+from zoo.nn.log_mel import LogMel
 from zoo.noise import Noise
 
 
@@ -41,6 +41,10 @@ class MelResNetConfig:
     """Feature maps of the first stage."""
     max_mask: int = bounded(8, 0, 64)
     """Longest run of bands or frames that training masks."""
+    loudest_noise: float = bounded(-15.0, -70.0, 0.0)
+    """Decibels of the peak: training adds noise between -70 and as loud as this."""
+    pitched: bool = False
+    """Whether the network is told of each point in which band it lies: convolutions see shapes, and not how high."""
 
     def __post_init__(self) -> None:
         check(self)
@@ -52,13 +56,10 @@ class MelResNet(nn.Module):
     def __init__(self, config: MelResNetConfig) -> None:
         super().__init__()
         self.config = config
-        with torch.device("cpu"):  # it looks at its values, which a skeleton on the meta device has not
-            filters = torchaudio.functional.melscale_fbanks(
-                config.window_length // 2 + 1, 40.0, config.sample_rate / 2, config.num_mels, config.sample_rate
-            )
-        self.register_buffer("filters", filters, persistent=False)  # (bins, mels)
-        self.register_buffer("window", torch.hann_window(config.window_length), persistent=False)
-        self.network = ResNet(ResNetConfig(num_classes=config.num_classes, width=config.width))
+        self.log_mel = LogMel(config.sample_rate, config.window_length, config.hop_length, config.num_mels)
+        self.network = ResNet(
+            ResNetConfig(channels=1 + config.pitched, num_classes=config.num_classes, width=config.width)
+        )
         self.feature_dim = self.network.feature_dim
 
     def spectrogram(self, waveforms: Tensor) -> Tensor:
@@ -75,19 +76,16 @@ class MelResNet(nn.Module):
         else:
             start = -missing // 2
             waveforms = waveforms[:, start : start + length]
-        spectrum = torch.stft(
-            waveforms, config.window_length, config.hop_length, window=self.get_buffer("window"), return_complex=True
-        )
-        energies = spectrum.abs().square().transpose(1, 2) @ self.get_buffer("filters")  # (n, frames + 1, mels)
-        return (energies[:, : config.frames].transpose(1, 2).add(1e-4).log() * 0.2)[:, None]
+        pictures: Tensor = self.log_mel(waveforms)  # (n, mels, frames + 1)
+        return pictures[:, None, :, : config.frames]
 
     def features(self, inputs: Tensor) -> Tensor:
         """waveforms (n, t) in [-1, 1] -> features (n, feature_dim)."""
-        return self.network.features(self.spectrogram(inputs))
+        return self.network.features(self._seen(self.spectrogram(inputs)))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """waveforms (n, t) in [-1, 1] -> logits (n, num_classes)."""
-        return self.network(self.spectrogram(inputs))
+        return self.network(self._seen(self.spectrogram(inputs)))
 
     def loss(self, batch: Mapping[str, Tensor], noise: Noise) -> dict[str, Tensor]:
         """Cross-entropy in nats; in training clips are shifted, given noise, and masked."""
@@ -97,16 +95,24 @@ class MelResNet(nn.Module):
         pictures = self.spectrogram(waveforms)
         if self.training:
             pictures = self._mask(self._mask(pictures, noise), noise, axis=3)
-        logits = self.network(pictures)
+        logits = self.network(self._seen(pictures))
         loss = F.cross_entropy(logits.float(), labels, label_smoothing=0.05)
         return {"loss": loss, "accuracy": (logits.detach().argmax(1) == labels).float().mean()}
+
+    def _seen(self, pictures: Tensor) -> Tensor:
+        """Pictures (n, 1, mels, frames), and where it is wanted a second channel that rises with the bands."""
+        if not self.config.pitched:
+            return pictures
+        rising = torch.linspace(-1, 1, self.config.num_mels, device=pictures.device, dtype=pictures.dtype)
+        return torch.cat([pictures, rising[:, None].expand_as(pictures)], dim=1)
 
     def _place(self, waveforms: Tensor, lengths: Tensor, noise: Noise) -> Tensor:
         """Shift each clip by a share of the silence behind it and add noise of a random level."""
         n, t = waveforms.shape
         offset = (noise.uniform(n) * (t - lengths)).long()
         index = (torch.arange(t, device=waveforms.device) - offset[:, None]) % t
-        level = 10.0 ** (-0.75 - 2.75 * noise.uniform(n, 1))  # -15 to -70 dB: rooms, microphones and samplers are noisy
+        loudest = self.config.loudest_noise / 20
+        level = 10.0 ** (loudest - (3.5 + loudest) * noise.uniform(n, 1))  # rooms, microphones, samplers are noisy
         return waveforms.gather(1, index) + level * noise.normal(n, t)
 
     def _mask(self, pictures: Tensor, noise: Noise, axis: int = 2) -> Tensor:
@@ -132,6 +138,6 @@ ENTRY = Entry(
     config=MelResNetConfig,
     model=MelResNet,
     tiny=MelResNetConfig(width=4, num_mels=16, frames=32),
-    summary="Says which digit was spoken, with probabilities; the judge of generated speech.",
-    summary_zh="识别所说的数字并给出概率；用作生成语音的评判者。",
+    summary="Says which word or sound is heard, with probabilities; the judge of generated speech and drums.",
+    summary_zh="识别听到的是哪个词或哪种声音，并给出概率；用作生成语音与鼓声的评判者。",
 )
