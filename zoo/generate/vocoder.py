@@ -1,0 +1,82 @@
+"""A recording -> its mel spectrogram -> a waveform again: by a vocoder, and by Griffin-Lim beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from zoo.engine import Network
+from zoo.entry import VOCODING
+from zoo.generate import library
+from zoo.generate.audio import Sound, checked, spectrogram
+from zoo.generate.griffin_lim import griffin_lim
+from zoo.generate.inputs import InputError, number, seed_of
+from zoo.generate.library import source_of
+from zoo.generate.provenance import recording
+from zoo.noise import Noise
+
+MIN_SECONDS, MAX_SECONDS = 0.1, 10.0
+SILENCE = 1e-3
+"""Largest sample of a recording in which nothing is heard."""
+PEAK = 0.95
+"""Largest sample of what is vocoded: loudness is brought to that of the training recordings."""
+
+
+@dataclass(frozen=True)
+class Resynthesis:
+    """A recording at the model's rate, what the vocoder and what Griffin-Lim make of its spectrogram, and how far each
+    lies from it (`zoo.metrics.spectral_distance`)."""
+
+    original: Sound
+    vocoded: Sound
+    griffin_lim: Sound
+    distances: tuple[float, float]
+
+
+def resynthesise(
+    model: str, waveform: np.ndarray, sample_rate: int, *, temperature: float = 0.6, seed: int = 0
+) -> Resynthesis:
+    """Reduce a recording of 0.1 to 10 seconds, float (t,) in [-1, 1], to its mel spectrogram, and make sound of that.
+
+    `temperature` (0 to 1) is the deviation of the noise that the flow begins with. Raises InputError for silence, for
+    lengths outside these, and for samples that are no numbers.
+    """
+    import soxr
+
+    from zoo.metrics.spectral_distance import spectral_distance
+
+    waveform = checked(waveform, sample_rate)
+    seconds = len(waveform) / sample_rate
+    if not MIN_SECONDS <= seconds <= MAX_SECONDS:
+        raise InputError(f"the recording lasts {seconds:.2f} seconds; {MIN_SECONDS:g} to {MAX_SECONDS:g} are allowed")
+    if float(np.abs(waveform).max()) < SILENCE:
+        raise InputError("nothing is heard there: the recording is silent")
+    temperature, seed = number("the temperature", temperature, 0, 1), seed_of(seed)
+    found = library.get(model, VOCODING)
+    config = found.network.config
+    rate = int(config.sample_rate)
+    mono = soxr.resample(waveform.astype(np.float32), int(sample_rate), rate)
+    mono = mono[: len(mono) // config.hop_length * config.hop_length]
+    mono = (mono * (PEAK / max(float(np.abs(mono).max()), SILENCE))).astype(np.float32)
+    given = recording(waveform, sample_rate)
+    source = source_of(found, model, "audio.resynthesise", {"temperature": temperature}, seed=seed, parents=(given,))
+    (mel,) = found.network.run("spectrogram", waveforms=mono[None])
+    made = vocode(found.network, mel, temperature=temperature, seed=seed)[0]
+    plain = griffin_lim(mel[0], config.window_length, config.hop_length, rate, seed=seed).clip(-1, 1)
+    original, vocoded, unlearnt = (Sound(one, rate, spectrogram(one, rate), source) for one in (mono, made, plain))
+    distances = (spectral_distance(made, mono, rate), spectral_distance(plain, mono, rate))
+    return Resynthesis(original, vocoded, unlearnt, distances)
+
+
+def vocode(network: Network, mel: np.ndarray, *, temperature: float | None = None, seed: int = 0) -> np.ndarray:
+    """Log-mel spectrograms float32 (n, frames, mels) -> waveforms float32 (n, frames * hop) in [-1, 1].
+
+    `temperature` is the config's unless given; each row has noise of its own from `seed`.
+    """
+    config = network.config
+    deviation = np.float32(config.temperature if temperature is None else temperature)
+    noise = Noise(seed).normal_array(len(mel), mel.shape[1] * config.hop_length)
+    (waveforms,) = network.run("vocoder", mel=mel, code=deviation * noise)
+    found: np.ndarray = waveforms.clip(-1, 1)
+    return found
