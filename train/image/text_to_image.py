@@ -1,0 +1,49 @@
+"""Recipes of latent diffusion: the autoencoder first, then, on its codes, what draws from sentences."""
+
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+
+from train.algorithms.single_loss import SingleLoss
+from train.recipe import Recipe, tiny
+from zoo.data.dialogue import FIRST, LAST
+from zoo.models.image.text_to_image import ENTRY, LatentDiffusion, LatentDiffusionConfig
+
+
+def build(recipe: Recipe, data: Any) -> nn.Module:
+    """The three networks over the tokens of the training prompts."""
+    tokenizer = data.tokenizer
+    known = {
+        "vocab_size": tokenizer.get_vocab_size(),
+        "begin_token": tokenizer.token_to_id(FIRST),
+        "end_token": tokenizer.token_to_id(LAST),
+    }
+    return LatentDiffusion(replace(recipe.config, **known))
+
+
+_EMOJI = Recipe(
+    config=LatentDiffusionConfig(),
+    algorithm=SingleLoss(learning_rate=1e-3, weight_decay=0.01),
+    dataset="emoji_names",
+    metric="loss",
+    base="text_to_image.autoencoder",
+    steps=1800,
+    batch_size=48,
+    precision="auto",
+    warmup=100,
+    ema_decay=0.998,
+    evaluate_every=300,
+    save_every=100,
+    snapshots=8,
+)
+_AUTOENCODER = replace(
+    _EMOJI,
+    config=LatentDiffusionConfig(stage="autoencoder"),
+    metric="PSNR",
+    better="higher",
+    base="",
+    steps=1500,
+    ema_decay=0.99,
+)
+PRESETS = {"emoji": _EMOJI, "autoencoder": _AUTOENCODER, "tiny": replace(tiny(_EMOJI, ENTRY.tiny), base="")}
