@@ -19,6 +19,7 @@ _MNIST = Recipe(
     precision="auto",
     evaluate_every=2000,
     save_every=2000,
+    weights="int8",
 )
 PRESETS = {
     "mnist": _MNIST,
