@@ -71,7 +71,7 @@ class Images(Pictures):
 
 class Emoji(Pictures):
     """Every concept of a split in each vendor's style, on white: labels are the nine groups, or the four vendors. Of
-    "emoji_faces" only what has a face's features and nothing else: people's, cats' and monkeys' heads.
+    "emoji_faces" only smileys: no cats, monkeys, ghosts or robots.
 
     `concepts` int64 (n,) numbers each picture's concept, by the row of its file.
     """
@@ -100,8 +100,8 @@ class Emoji(Pictures):
 
 
 def _is_face(subgroup: str) -> bool:
-    """Whether a concept of Unicode's subgroup is a head from the front."""
-    return subgroup.startswith("face-") or subgroup in ("cat-face", "monkey-face")
+    """Whether a concept of Unicode's subgroup is a smiley: "face-smiling" and its like, but not "face-costume"."""
+    return subgroup.startswith("face-") and subgroup != "face-costume"
 
 
 def on_white(encoded: bytes) -> np.ndarray:
