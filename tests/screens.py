@@ -1,18 +1,19 @@
-"""Takes a picture of every page of the app as it stands, for docs/pages.md; and looks whether a page overflows.
+"""Takes a picture of every page of the app as it stands and lists them in docs/pages.md; looks whether one overflows.
 
     python tests/screens.py [PART ...] [--out docs/screenshots/pages]
 
 The app is started and walked by its tabs, in English 1,280 pixels wide and in Chinese at 390. Where a page has a button
 that makes something, it is pressed and its result awaited. A PART is a part of a page's name, such as `image` or
-`group_enlarge`; without any, all are taken. Exits with 1 where a page is wider than the window.
+`group_enlarge`; without any, all are taken and listed. Exits with 1 where a page is wider than the window.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -26,9 +27,15 @@ LANGUAGES = {"en": ("en-US", 1280), "zh": ("zh-CN", 390)}
 TABS = """() => [...document.querySelectorAll("[role=tab]")].filter(tab => tab.checkVisibility()).map(tab => {
     let depth = 0
     for (let outer = tab.parentElement; outer; outer = outer.parentElement) depth += outer.role === "tabpanel"
-    return [tab.id, depth]
+    return [tab.id, depth, tab.innerText.trim()]
 })"""
-"""The ids of the tabs in sight, each with how many tabs it lies within."""
+"""The ids and words of the tabs in sight, each with how many tabs it lies within."""
+LIST = ROOT / "docs" / "pages.md"
+HEAD = """# The app, page by page
+
+Each page as it stands after its button was pressed: in English on a desk, in Chinese on a telephone. The pictures are
+taken by `python tests/screens.py`.
+"""
 UNDRIVEN = re.compile(r"doctor|replay|training|voice")
 """Pages that want a file or a training first."""
 
@@ -38,6 +45,7 @@ class Place:
     """A page by its tabs' ids, outermost first."""
 
     path: tuple[str, ...]
+    words: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -52,14 +60,14 @@ def open_place(page: Page, path: tuple[str, ...]) -> None:
         page.wait_for_timeout(500)
 
 
-def places(page: Page, path: tuple[str, ...] = ()) -> Iterator[Place]:
+def places(page: Page, path: tuple[str, ...] = (), words: tuple[str, ...] = ()) -> Iterator[Place]:
     """The pages under `path`: where it is opened, the tabs that come to sight one level further in."""
     open_place(page, path)
-    inner = [name for name, depth in page.evaluate(TABS) if depth == len(path)]
+    inner = [(name, said) for name, depth, said in page.evaluate(TABS) if depth == len(path)]
     if not inner:
-        yield Place(path)
-    for name in inner:
-        yield from places(page, (*path, name))
+        yield Place(path, words)
+    for name, said in inner:
+        yield from places(page, (*path, name), (*words, said))
 
 
 def run(page: Page, place: Place) -> None:
@@ -84,6 +92,22 @@ def run(page: Page, place: Place) -> None:
     page.wait_for_timeout(1500)
 
 
+def listing(walked: Sequence[Place], folder: str) -> str:
+    """The pages' headings and pictures as Markdown."""
+    parts, tab = [HEAD], ""
+    for place in walked:
+        if place.words[0] != tab:
+            tab = place.words[0]
+            parts.append(f"## {tab}\n")
+        said = ": ".join(place.words[1:]) or tab
+        pictures = (
+            f'<img src="{folder}/{place.name}-{language}.webp" alt="{said}, {language}" width="{width}">'
+            for language, width in (("en", 560), ("zh", 180))
+        )
+        parts.append(f"**{said}**\n\n{' '.join(pictures)}\n")
+    return "\n".join(parts)
+
+
 def main() -> int:
     """Walk the app in both languages."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -96,7 +120,10 @@ def main() -> int:
         for language, (locale, width) in LANGUAGES.items():
             size = {"width": width, "height": 900}
             with visitor(playwright, Path(folder) / language, app.url, locale, viewport=size) as page:
-                for place in list(places(page)):
+                walked = list(places(page))
+                if language == "en" and not arguments.parts:
+                    LIST.write_text(listing(walked, os.path.relpath(arguments.out, LIST.parent)), encoding="utf-8")
+                for place in walked:
                     if arguments.parts and not any(part in place.name for part in arguments.parts):
                         continue
                     open_place(page, place.path)
