@@ -221,6 +221,18 @@ _BERT += "--steps 600 --warmup 50 --learning-rate 3e-3 --evaluate-every 100 "
 _SEQ2SEQ = _ALL + "--embedding-dim 32 --hidden-dim 64 --batch-size 32 --ema-decay 0.98 --steps 600 --warmup 50 "
 _SEQ2SEQ += "--learning-rate 4e-3 --evaluate-every 150 "
 _DIFFUSION = _ALL + "--batch-size 16 --ema-decay 0.98 --steps 300 --learning-rate 4e-3 --evaluate-every 150 "
+_WAVEGAN = _ALL + "--length 8192 --stages 5 --width 4 --mel-width 8 --latent-dim 16 --batch-size 16 --ema-decay 0.99 "
+_WAVEGAN += "--steps 500 --evaluate-every 250 --generator-learning-rate 1e-3 --discriminator-learning-rate 4e-4 "
+_WAVEGAN += "--slope-penalty 0.3 --slope-every 4 "
+_MUSIC = _ALL + "--embedding-dim 32 --batch-size 16 --ema-decay 0.98 --steps 400 --warmup 50 --learning-rate 4e-3 "
+_MUSIC += "--evaluate-every 100 "
+_FLOW = _ALL + "--batch-size 16 --ema-decay 0.98 --steps 300 --warmup 50 --learning-rate 1e-3 --evaluate-every 100 "
+_SPEECH = _ALL + "--channels 32 --batch-size 16 --ema-decay 0.98 --steps 300 --warmup 50 --learning-rate 2e-3 "
+_SPEECH += "--evaluate-every 100 "
+_JOINT = _ALL + "--batch-size 32 --ema-decay 0.98 --steps 400 --learning-rate 2e-3 --evaluate-every 200 "
+_MATCHING = _ALL + "--batch-size 32 --ema-decay 0.98 --steps 400 --warmup 50 --learning-rate 2e-3 --evaluate-every 200 "
+_LATENT = _ALL + "--stage autoencoder --metric PSNR --better higher --batch-size 16 --ema-decay 0.98 --steps 300 "
+_LATENT += "--learning-rate 2e-3 --evaluate-every 150 "
 _HEALTHY = {
     "dcgan": _GAN + "--steps 1000 ",
     "mlp_gan": _MLP_GAN,
@@ -238,6 +250,13 @@ _HEALTHY = {
     "rnn": _RNN,
     "wavenet": _WAVE,
     "mel_resnet": _MEL,
+    "wavegan": _WAVEGAN,
+    "music_transformer": _MUSIC,
+    "waveglow": _FLOW,
+    "tts": _SPEECH,
+    "trimodal_digits": _JOINT,
+    "contrastive": _MATCHING,
+    "text_to_image": _LATENT,
 }
 HEALTHY = tuple(
     Plan(f"{model}-{seed}", "", model, f"{options} --seed {seed}")

@@ -1,7 +1,8 @@
-"""Starting the real app for the tests: `python app.py` in a process of its own, on a free port."""
+"""Starting the real app for the tests, `python app.py` in a process of its own on a free port; and the endpoint."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import socket
@@ -14,6 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).parent.parent
 
@@ -27,6 +31,16 @@ class Served:
     log: Path
     seconds: float
     """From the start of the process to the first HTTP 200."""
+
+
+def endpoint_handler(patch: pytest.MonkeyPatch) -> Any:
+    """The handler of an endpoint over the one checkpoint of zoo.hub.PRETRAINED, in this process."""
+    patch.setattr(sys, "path", [*sys.path])
+    spec = importlib.util.spec_from_file_location("endpoint_handler", ROOT / "spaces" / "endpoint" / "handler.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.EndpointHandler("")
 
 
 @contextmanager

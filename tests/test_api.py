@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio_client
+import httpx
 import numpy as np
 import openai
 import pytest
@@ -41,7 +42,7 @@ from test_browser import visitor
 from zoo import hub
 from zoo.data.text import END
 from zoo.data.tokenizer import train_subwords
-from zoo.generate import audio, chat, image, library, provenance, text
+from zoo.generate import audio, chat, image, library, provenance, speech, text
 from zoo.generate.inputs import InputError
 from zoo.generate.replay import Replay, replay
 from zoo.noise import MAX_SEED
@@ -51,7 +52,7 @@ from zoo.ui.api_schema import ChatRequest, Completion, ImageRequest, Message, Sp
 TEXT, POET, GAN, VAE, WAVENET = "gpt.shakespeare", "gpt.tang", "dcgan.mnist", "vae.mnist", "wavenet.spoken-digits"
 COMPLETIONS, CHAT = "/v1/completions", "/v1/chat/completions"
 IMAGES, SPEECH = "/v1/images/generations", "/v1/audio/speech"
-CHATTER, FINDER, STEPS = "gpt.dialogue", "bert.retrieval", "diffusion.mnist"
+CHATTER, FINDER, STEPS, READER = "gpt.dialogue", "bert.retrieval", "diffusion.mnist", "tts.telephone"
 KEYS = ("alpha-1", "βήτα 2")
 
 
@@ -207,8 +208,10 @@ def test_where_a_text_stops_does_not_depend_on_how_it_came_in_pieces(
 
 @pytest.fixture(scope="module")
 def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Checkpoints that chat, one that ends its texts, and one that draws in many steps."""
+    """Checkpoints that chat, one that ends its texts, one that draws in many steps, and one that reads aloud."""
     folder = tiny_dialogues.make(tmp_path_factory.mktemp("untrained"))
+    tiny_zoo.voice(folder)
+    tiny_zoo.make(folder, WAVENET, "spoken_digits", tiny_zoo.DIGITS)
     tiny_zoo.make(folder, STEPS, "mnist", tiny_zoo.DIGITS)
     tiny_zoo.make(folder, "gpt.stories", "fairy_tales", tokenizer=train_subwords([tiny_zoo.PROSE], 400, (END,)))
     return folder
@@ -289,6 +292,59 @@ def test_a_reply_that_is_found_comes_whole_and_ends_by_itself(others: openai.Ope
             assert reply.usage.prompt_tokens == text.count_tokens(FINDER, HEARD[1]), "it reads the message alone"
             assert reply.usage.completion_tokens == text.count_tokens(FINDER, wanted.text)
         assert (found, reason) == (wanted.text, "stop")
+
+
+def test_a_sentence_is_read_aloud_as_the_page_reads_it_and_can_be_made_again(others: openai.OpenAI) -> None:
+    card = others.models.retrieve(READER)
+    assert card.model_extra and (card.model_extra["endpoint"], card.model_extra["choices"]) == (SPEECH, ["default"])
+    asked: dict[str, Any] = {"input": "Please press 2.", "voice": "default", "speed": 1.5, "extra_body": {"seed": 3}}
+    sounds = {
+        kind: others.audio.speech.create(model=READER, response_format=kind, **asked)  # type: ignore[call-overload]
+        for kind in ("wav", "flac", "pcm")
+    }
+    wanted = speech.say(READER, "Please press 2.", speed=1.5, seed=3).sound
+    samples = np.frombuffer(sounds["pcm"].content, "<i2")
+    assert np.array_equal(samples, np.round(np.clip(wanted.waveform, -1, 1) * 32767).astype(np.int16))
+    assert sounds["wav"].content == provenance.wav(wanted.waveform, wanted.sample_rate, wanted.source.record)
+    assert remade(sounds["wav"].content).identical
+    flac, rate = soundfile.read(io.BytesIO(sounds["flac"].content), dtype="int16")
+    assert rate == 8000 and np.array_equal(flac, samples)
+    assert READER in sounds["wav"].response.headers["x-source"] and sounds["wav"].response.headers["x-seed"] == "3"
+    slow = others.audio.speech.create(model=READER, response_format="pcm", **{**asked, "speed": 0.5})
+    assert len(slow.content) > len(sounds["pcm"].content)
+
+
+def spoken(client: openai.OpenAI, **body: Any) -> bytes:
+    """A WAV of what is asked for in a body of which the client asks for no more."""
+    return client.post(SPEECH.removeprefix("/v1"), cast_to=httpx.Response, body=body).content
+
+
+def test_without_a_model_named_numbers_are_said_and_sentences_read(others: openai.OpenAI) -> None:
+    said = {
+        words: provenance.read(spoken(others, input=words, seed=1)).model for words in ("42", "四十二", "press two")
+    }
+    assert said == {"42": WAVENET, "四十二": WAVENET, "press two": READER}
+
+
+@pytest.mark.parametrize(
+    ("body", "parameter", "words"),
+    [
+        ({"input": "你好"}, "input", "cannot be read aloud; the voice reads English"),
+        ({"input": "press zorbing"}, "input", "how 'zorbing' sounds is not in the list"),
+        ({"input": "... !"}, "input", "there is nothing to say"),
+        ({"input": "press two", "voice": "alloy"}, "voice", "has one voice alone, 'default'"),
+        ({"input": "press two", "temperature": 1.5}, "temperature", "at most 1"),
+        ({"input": "press two", "speed": 0.4}, "speed", "0.5 to 2"),
+        ({"input": "7", "speed": 1.5, "model": WAVENET}, "speed", "digits at a speed of its own"),
+        ({"input": "press two", "model": WAVENET}, "input", "is no whole number"),
+    ],
+)
+def test_what_cannot_be_read_aloud_is_refused_by_its_parameter(
+    others: openai.OpenAI, body: dict[str, Any], parameter: str, words: str
+) -> None:
+    with pytest.raises(openai.BadRequestError, match=words) as caught:
+        spoken(others, **{"model": READER, **body})
+    assert caught.value.param == parameter
 
 
 class Says:
@@ -526,10 +582,12 @@ WRONG: list[tuple[str, Any, int, str, str | None]] = [
     (IMAGES, {"model": WAVENET}, 404, "model_not_found", "model"),
     (SPEECH, {}, 400, "missing", "input"),
     (SPEECH, {"input": None}, 400, "missing", "input"),
-    (SPEECH, {"input": "hello"}, 400, "invalid_value", "input"),
+    (SPEECH, {"input": "hello", "model": WAVENET}, 400, "invalid_value", "input"),
+    (SPEECH, {"input": "x" * 301}, 400, "invalid_value", "input"),
     (SPEECH, {"input": "1" * 9}, 400, "invalid_value", "input"),
     (SPEECH, {"input": "7", "voice": "alloy"}, 400, "invalid_value", "voice"),
     (SPEECH, {"input": "7", "speed": 2}, 400, "invalid_value", "speed"),
+    (SPEECH, {"input": "7", "speed": 2.1}, 400, "invalid_value", "speed"),
     (SPEECH, {"input": "7", "response_format": "mp3"}, 400, "invalid_value", "response_format"),
     (SPEECH, {"input": "7", "model": "resnet.mnist"}, 404, "model_not_found", "model"),
 ]

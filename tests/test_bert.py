@@ -34,7 +34,8 @@ from zoo.generate.inputs import InputError
 from zoo.generate.replies import vectors_of
 from zoo.models.text.bert import Bert, BertConfig
 from zoo.noise import Noise
-from zoo.verify.masked import _blocks, _ranks, found_replies, masked_tokens, topics
+from zoo.verify.masked import _blocks, found_replies, masked_tokens, topics
+from zoo.verify.matches import ranks_of
 
 TINY: BertConfig = registry.entry("bert").tiny
 NEAR = 1e-5
@@ -335,7 +336,7 @@ def test_topics_are_measured_beside_the_commonest() -> None:
 
 def test_replies_are_ranked_among_a_hundred_and_ties_count_against() -> None:
     scores = np.array([[3.0, 1, 2], [5, 5, 0], [9, 8, 7]])
-    assert _ranks(scores).tolist() == [0, 1, 2]
+    assert ranks_of(scores).tolist() == [0, 1, 2]
     blocks = list(_blocks(["en"] * 230 + ["zh"] * 120))
     assert [len(block) for block in blocks] == [100] * 3 and len(set(np.concatenate(blocks).tolist())) == 300
     assert (np.concatenate(blocks[:2]) < 230).all(), "one language as far as may be"

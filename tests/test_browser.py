@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -14,6 +15,9 @@ import pytest
 import tiny_zoo
 from playwright.sync_api import Page, expect, sync_playwright
 from serving import Served, served
+
+from zoo.generate.drums import GROOVES, HIT
+from zoo.generate.provenance import read
 
 FLAGS = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
@@ -270,6 +274,7 @@ def small_zoo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("small")
     pretrained = folder / "pretrained"
     tiny_zoo.build(pretrained)
+    tiny_zoo.make(pretrained, "wavegan.drums", "drums", tiny_zoo.DRUMS)
     for name, suffix in (("dcgan.mnist", ".webp"), ("gpt.shakespeare", ".txt"), ("wavenet.spoken-digits", ".flac")):
         tiny_zoo.write_timeline(pretrained / name, suffix)
     first = f"from pathlib import Path; from zoo import hub; hub.PRETRAINED = Path({str(pretrained)!r})"
@@ -323,6 +328,61 @@ def test_a_timeline_is_of_pictures_or_texts_or_sounds(small_zoo: Served, playwri
                 expect(page.locator(f"#{part}")).to_be_visible(visible=part in parts[name])
         choose(page, "course_model", "gpt.shakespeare")
         expect(page.locator("#course_text textarea")).to_have_value("at step 90\n<b>bold</b>", timeout=WAIT)
+
+
+def test_a_beat_is_clicked_together_by_mouse_and_by_keyboard_and_drums_are_rolled(
+    small_zoo: Served, playwright: Any, tmp_path: Path
+) -> None:
+    with visitor(playwright, tmp_path, small_zoo.url) as page:
+        open_tab(page, "audio", "drums")
+        cells, source = page.locator("#drums_grid .zoo-cell"), page.locator("#drums_source textarea")
+        lit = page.locator('#drums_grid .zoo-cell[aria-pressed="true"]')
+        expect(cells).to_have_count(7 * 16, timeout=WAIT)
+        before = lit.count()
+        page.locator('[data-row="tom"] .zoo-cell').nth(3).click()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        expect(page.locator('[data-row="cymbal"] .zoo-cell').nth(4)).to_be_focused()
+        expect(lit).to_have_count(before + 2)
+        page.locator("#drums_run").click()
+        made(page, "drums")
+        shown(page, "drums_spectrogram")
+        page.locator("#drums_result").hover()
+        with page.expect_download() as download:
+            page.locator('#drums_result a[download], #drums_result button[aria-label="Download"]').first.click()
+        record = read(Path(download.value.path()))
+        rows = json.loads(record.parameters["pattern"])
+        assert rows["tom"] == "...x............" and rows["cymbal"] == "....x..........." and len(rows) == 5
+        assert "percussion" not in rows and record.parameters["tempo"] == 112
+
+        page.locator('[data-row="snare"] .zoo-hear').click()
+        expect(source).to_have_value(re.compile(r"^wavegan\.drums · seed 0 · "), timeout=WAIT)
+        page.locator('[data-row="snare"] .zoo-reroll').click()
+        expect(source).to_have_value(re.compile(r"^wavegan\.drums · seed [1-9]\d* · "), timeout=WAIT)
+        rolled = re.findall(r"seed (\d+)", source.input_value())[0]
+        page.locator("#drums_example_3").click()  # another groove, on the same kit
+        expect(source).to_have_value(re.compile(r"^wavegan\.drums · seed 0 · "), timeout=WAIT)
+        expect(page.locator("#drums_tempo input[type=number]")).to_have_value("100")
+        expect(lit).to_have_count(sum(row.count(HIT) for row in GROOVES["funk"].rows.values()))
+        page.locator('[data-row="snare"] .zoo-hear').click()
+        expect(source).to_have_value(re.compile(rf"^wavegan\.drums · seed {rolled} · "), timeout=WAIT)
+        page.locator("#drums_dice").click()  # another kit: nothing is left of what was rolled
+        expect(source).not_to_have_value(re.compile(rf"seed ({rolled}|0) "), timeout=WAIT)
+        kit = re.findall(r"seed (\d+)", source.input_value())[0]
+        page.locator('[data-row="kick"] .zoo-hear').click()
+        expect(source).to_have_value(re.compile(rf"^wavegan\.drums · seed {kit} · "), timeout=WAIT)
+
+        for cell in lit.all()[::-1]:
+            cell.click()
+        page.locator("#drums_run").click()
+        expect(page.get_by_test_id("toast-body")).to_contain_text("the pattern is empty", timeout=WAIT)
+        for width in (1440, 820, 390, 360):
+            page.set_viewport_size({"width": width, "height": 844})
+            page.wait_for_timeout(100)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, width
+            boxes = [cell.bounding_box() for cell in (cells.first, cells.nth(15))]
+            assert all(box and box["width"] >= 24 and box["height"] >= 24 for box in boxes), (width, boxes)
 
 
 def test_a_run_of_ones_own_is_examined(small_zoo: Served, playwright: Any, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from test_noise import KNOWN_ANSWERS
 
 from zoo import export, hub
 from zoo.data import tokenizer as tokenizers
+from zoo.data.audio import fit_length
 from zoo.data.dialogue import ROLES, TOPICS, train_chat, train_pieces
 from zoo.data.pairs import fitted
 from zoo.data.sequences import PRONOUNCING, TRANSLATING, Pair, spelling, train_sentences
@@ -406,7 +407,7 @@ def test_a_spoken_word_is_found_alike(shared: Page) -> None:
         wanted = crossmodal.spoken_word(waveform, given_rate)
         assert len(found[0]) == len(wanted)
         assert np.abs(np.array(found[0]) - wanted).max() < 0.01 * np.abs(wanted).max()
-        assert np.abs(np.array(found[1]) - crossmodal.fit_length(wanted, 8000)).max() < 0.01 * np.abs(wanted).max()
+        assert np.abs(np.array(found[1]) - fit_length(wanted, 8000)).max() < 0.01 * np.abs(wanted).max()
 
 
 def test_a_plane_through_latent_space_lies_alike(shared: Page) -> None:
@@ -872,7 +873,7 @@ def test_a_picture_is_brought_to_what_a_model_has_learnt_from_alike(shared: Page
 def _noisy(seen: np.ndarray) -> np.ndarray:
     """What `translate` makes of a picture when it adds noise for show."""
     from zoo.data.pairs import as_floats, noisy
-    from zoo.generate.sheet import to_bytes
+    from zoo.generate.grid import to_bytes
 
     return to_bytes(noisy(as_floats(seen.transpose(2, 0, 1)), Noise(9), 0.4)[None])[0]
 

@@ -18,13 +18,17 @@ import tiny_zoo
 from hub_server import TestHub
 from PIL import Image
 
-from zoo import checkpoint, hub, table, verify
+from zoo import checkpoint, hub, registry, table, verify
 from zoo.__main__ import DONE, DRIFTED, WRONG, main
+from zoo.data.chorales import Note
+from zoo.data.midi import write_midi
 from zoo.figures import compare
 from zoo.generate import provenance
 from zoo.metrics import judges
+from zoo.noise import Noise
 
 ROOT = Path(__file__).parent.parent
+MUSIC = "music_transformer.chorales"
 BUNDLED = sorted(path.parent.name for path in hub.PRETRAINED.glob("*/config.json"))
 
 
@@ -198,6 +202,7 @@ def test_every_kind_of_checkpoint_can_be_used_and_what_it_makes_says_how(tiny: P
     drawing.paste("black", (20, 20, 70, 22))
     drawing.paste("black", (20, 20, 22, 60))
     drawing.save("drawing.png")
+    soundfile.write("speech.wav", 0.1 * Noise(1).normal_array(8000), 8000)
     for name, options, said in (
         ("seq2seq.en-zh", ("--text", "Where is the station?", "--beams", 2), None),
         ("seq2seq.g2p", ("--text", "station"), "station"),
@@ -207,8 +212,12 @@ def test_every_kind_of_checkpoint_can_be_used_and_what_it_makes_says_how(tiny: P
         ("pix2pix.outline", ("--picture", "drawing.png", "--how", "drawing"), None),
         ("cyclegan.openmoji-twitter", ("--picture", "drawing.png", "--back"), None),
         ("srgan.emoji", ("--picture", "drawing.png"), None),
+        ("wavegan.drums", ("--pattern", "samba", "--bars", 1, "--seed", 3), None),
+        ("tts.telephone", ("--text", "press zorbing", "--speed", 1.5), None),
+        ("waveglow.telephone", ("--recording", "speech.wav", "--temperature", 0.5), "by Griffin-Lim"),
     ):
-        suffix = ".png" if "--picture" in options else ".txt"
+        sounds = registry.modality(name.partition(".")[0]) == "audio"
+        suffix = ".wav" if sounds else ".png" if "--picture" in options else ".txt"
         found = run("sample", name, *options, "--out", f"{name}{suffix}")
         assert found.code == DONE and name in found.error, found.error
         assert said is None or said in found.out
@@ -216,10 +225,37 @@ def test_every_kind_of_checkpoint_can_be_used_and_what_it_makes_says_how(tiny: P
         assert record.model == name
     assert Image.open("srgan.emoji.png").size == (4 * 90, 4 * 70)
     assert run("sample", "bert.topic", "--text", "who directed this film ?").code == DONE
+    assert run("sample", "waveglow.telephone").error == "zoo: waveglow.telephone needs --recording\n"
+    assert "drawing.png" in run("sample", "waveglow.telephone", "--recording", "drawing.png").error
+    assert "reads English" in run("sample", "tts.telephone", "--text", "你好").error
     assert run("sample", "srgan.emoji").error == "zoo: srgan.emoji needs --picture\n"
     assert "there is nothing to see" in run("sample", "srgan.emoji", "--picture", "page.png").error
     assert "nowhere.png" in run("sample", "srgan.emoji", "--picture", "nowhere.png").error
     assert "takes no --prompt; it takes --text, --direction" in run("sample", "seq2seq.en-zh", "--prompt", "x").error
+
+
+def test_music_is_written_as_sound_as_notes_or_as_a_picture(tiny: Path, run: Any) -> None:
+    tiny_zoo.make(tiny, MUSIC, "jsb_chorales", fields={"grid": 1, "context_length": 640})
+    for suffix in (".wav", ".mid", ".png"):
+        found = run("sample", MUSIC, "--melody", "G4 | C5 D5 E5:2", "--seed", 3, "--out", f"a{suffix}")
+        assert found.code == DONE and f"{MUSIC} · seed 3" in found.error, found.error
+        record = provenance.read(Path(f"a{suffix}"))
+        assert record.operation == "chorale.harmonise" and record.parameters["melody"] == "G4 | C5 D5 E5:2"
+        assert run("replay", f"a{suffix}").out == "made again: the same, byte for byte\n"
+    Path("tune.mid").write_bytes(write_midi([Note(0, 0, 4, 67), Note(0, 4, 8, 72)], 90))
+    assert run("sample", MUSIC, "--midi", "tune.mid", "--out", "b.mid").code == DONE
+    assert provenance.read(Path("b.mid")).parameters["melody"] == "G4 C5:2"
+    assert run("sample", MUSIC, "--bars", 2).code == DONE and Path(f"{MUSIC}-seed0.wav").is_file()
+    for options, words in (
+        (("--melody", "C4 H4"), "'H4' is no note"),
+        (("--melody", "C4", "--midi", "tune.mid"), "given twice"),
+        (("--melody", "C4", "--bars", 4), "--bars is for music without a melody"),
+        (("--midi", "a.wav"), "no MIDI file"),
+        (("--bars", 99), "number of bars is 99"),
+        (("--bars", 4, "--out", "c.txt"), "writes .wav and .mid and .png files"),
+    ):
+        found = run("sample", MUSIC, *options)
+        assert found.code == WRONG and words in found.error, found.error
 
 
 def test_a_result_gets_a_name_of_its_own_when_none_is_given(tiny: Path, run: Any) -> None:

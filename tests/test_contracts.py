@@ -38,7 +38,14 @@ PROTOCOLS = {
     entry.TEXT_CLASSIFICATION: entry.ClassifiesText,
     entry.RETRIEVAL: entry.FindsReplies,
     entry.AUDIO_GENERATION: entry.GeneratesAudio,
+    entry.SOUND_GENERATION: entry.GeneratesSounds,
+    entry.VOCODING: entry.Vocodes,
+    entry.TEXT_TO_SPEECH: entry.SpeaksText,
     entry.AUDIO_CLASSIFICATION: entry.Classifies,
+    entry.MUSIC_GENERATION: entry.ComposesMusic,
+    entry.ANY_TO_ANY: entry.JoinsModalities,
+    entry.TEXT_TO_IMAGE: entry.DrawsFromText,
+    entry.IMAGE_TEXT_MATCHING: entry.MatchesImagesAndText,
 }
 ROOT = Path(__file__).parent.parent
 
@@ -169,6 +176,41 @@ def test_what_a_task_returns_has_the_promised_shape_and_range(name: str) -> None
             who = {"digit": torch.tensor([0, 1]), "speaker": torch.tensor([1, 0])}
             condition = model.condition({**who, "duration": torch.tensor([0.3, 0.4]), "frames": torch.tensor(5)})
             assert condition.shape[:2] == (2, 5) and condition.isfinite().all()
+        if entry.SOUND_GENERATION in tasks:
+            labels = torch.arange(6) % model.num_classes if model.num_classes else None
+            waveforms = model.generate(5 * noise.normal(6, model.latent_dim), labels)
+            assert waveforms.ndim == 2 and len(waveforms) == 6 and waveforms.dtype == torch.float32
+            assert waveforms.abs().max() <= 1
+        if entry.MUSIC_GENERATION in tasks:
+            voices = torch.from_numpy(noise.integers_array(89, 2, 5, 4))
+            condition = model.listen(voices[..., 0], torch.tensor([5, 3]))
+            assert condition.shape[:2] == (2, 5)
+            assert model(voices, condition).shape == (2, 5, 4, 89)
+        if entry.VOCODING in tasks:
+            mel = model.spectrogram(noise.uniform(2, 5 * model.hop_length) * 0.2)
+            assert mel.shape == (2, 5, model.num_mels)
+            made = model.generate(mel, noise.normal(2, 5 * model.hop_length))
+            assert made.shape == (2, 5 * model.hop_length) and made.abs().max() <= 1
+        if entry.TEXT_TO_SPEECH in tasks:
+            symbols, mask = torch.tensor([[1, 2, 3], [4, 5, 0]]), torch.tensor([[1, 1, 1], [1, 1, 0]])
+            means, states, durations = model.encode(symbols, mask)
+            assert means.shape == (2, 3, model.num_mels) and states.shape[:2] == durations.shape == (2, 3)
+            told = noise.normal(2, 4, model.num_mels + states.shape[2] + 2)
+            frames = noise.normal(2, 4, model.num_mels)
+            assert model.velocity(frames, torch.tensor([0.0, 0.9]), told, torch.ones(2, 4)).shape == frames.shape
+        if entry.ANY_TO_ANY in tasks:
+            config, words = model.config, torch.arange(3)
+            images = model.decode_pictures(noise.normal(3, model.shared_dim), noise.normal(3, model.style_dim))
+            mel = model.decode_sounds(noise.normal(3, model.shared_dim), noise.normal(3, model.style_dim))
+            assert images.ndim == 4 and len(images) == 3 and images.abs().max() <= 1
+            assert mel.shape == (3, config.length // config.hop_length, config.num_mels)
+            assert model.decode_words(noise.normal(3, model.shared_dim)).shape == (3, model.num_words)
+            for moments, styles in (
+                (model.encode_words(words), 0),
+                (model.encode_pictures(images), model.style_dim),
+                (model.encode_sounds(noise.uniform(3, config.length) - 0.5), model.style_dim),
+            ):
+                assert [one.shape for one in moments] == [(3, model.shared_dim + styles)] * 2
         if entry.IMAGE_TRANSLATION in tasks:
             given = noise.uniform(3, model.source_channels, model.source_size, model.source_size) * 2 - 1
             made = model.translate(given)
@@ -183,6 +225,24 @@ def test_what_a_task_returns_has_the_promised_shape_and_range(name: str) -> None
             if entry.RETRIEVAL in tasks:
                 vectors = model.embed(ids, mask, torch.tensor([0, 1, 1]))
                 assert vectors.ndim == 2 and torch.allclose(vectors.norm(dim=1), torch.ones(3))
+        if entry.TEXT_TO_IMAGE in tasks:
+            ids = torch.from_numpy(noise.integers_array(model.vocab_size, 3, model.context_length))
+            images = model.generate(noise.normal(3, model.latent_dim), ids)
+            assert images.shape == (3, 3, model.config.image_size, model.config.image_size) and images.abs().max() <= 1
+            assert model.reconstruct(images).shape == images.shape and model.errors(images, ids, noise).shape == (3,)
+        if entry.IMAGE_TEXT_MATCHING in tasks:
+            ids = 4 + torch.from_numpy(noise.integers_array(model.vocab_size - 4, 3, 5))
+            ids[0, 4] = ids[1, 2] = ids[2, 0] = model.config.end_token
+            vectors = [
+                model.embed_images(2 * noise.uniform(3, 3, model.image_size, model.image_size) - 1),
+                model.embed_captions(ids),
+            ]
+            assert vectors[0].shape == vectors[1].shape
+            assert all(torch.allclose(found.norm(dim=1), torch.ones(3)) for found in vectors)
+            ids[1, 3:] = 5
+            torch.testing.assert_close(
+                model.embed_captions(ids), vectors[1], msg="what comes after the end says nothing"
+            )
         if {entry.IMAGE_CLASSIFICATION, entry.AUDIO_CLASSIFICATION} & set(tasks):
             inputs = noise.uniform(3, 1, 28, 28) if entry.IMAGE_CLASSIFICATION in tasks else noise.uniform(3, 4000)
             assert model(inputs * 2 - 1).shape == (3, model.config.num_classes)
@@ -257,7 +317,7 @@ def test_inference_draws_nothing_at_random_and_gives_the_same_twice(name: str, t
         size = model.vocab_size
         tokenizer = train_characters(["\n" + "".join(map(chr, range(97, 97 + size - 2)))])
         assert tokenizer.get_vocab_size() == size
-    if entry.FILL_MASK in registry.entry(name).tasks:
+    if {entry.FILL_MASK, entry.IMAGE_TEXT_MATCHING, entry.TEXT_TO_IMAGE} & set(registry.entry(name).tasks):
         tokenizer = train_pieces(["the quick brown fox jumps over the lazy dog and packs five dozen jugs"], 64)
         assert tokenizer.get_vocab_size() == model.vocab_size
     if entry.TRANSLATION in registry.entry(name).tasks:
@@ -280,7 +340,7 @@ def test_inference_draws_nothing_at_random_and_gives_the_same_twice(name: str, t
 @pytest.mark.parametrize("name", NAMES)
 def test_another_seed_gives_another_sample(name: str) -> None:
     model = tiny(name)
-    if entry.IMAGE_GENERATION in registry.entry(name).tasks:
+    if {entry.IMAGE_GENERATION, entry.SOUND_GENERATION} & set(registry.entry(name).tasks):
         labels = torch.zeros(2, dtype=torch.int64) if model.num_classes else None
         with torch.no_grad():
             one, other = (model.generate(Noise(seed).normal(2, model.latent_dim), labels) for seed in (7, 8))

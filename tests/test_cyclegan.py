@@ -20,7 +20,7 @@ from zoo import checkpoint, losses, verify
 from zoo.data.load import load
 from zoo.export.graphs import export
 from zoo.generate import library
-from zoo.generate.sheet import to_bytes
+from zoo.generate.grid import to_bytes
 from zoo.generate.translate import goes_back, translate
 from zoo.models.image.cyclegan import ENTRY, CycleGAN, Discriminator
 from zoo.noise import Noise

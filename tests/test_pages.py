@@ -1,4 +1,4 @@
-"""The Image and Text pages over untrained models of every kind: what a click gives, and what its line says of it."""
+"""The Image, Text and Audio pages over untrained models of every kind: what a click gives, and what its line says."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 import pytest
+import soundfile
 import tiny_zoo
 from gradio.context import LocalContext
 from PIL import Image, ImageDraw
@@ -25,7 +26,21 @@ from zoo.generate import library, translate
 from zoo.generate.inputs import InputError
 from zoo.generate.provenance import ProvenanceError, look, read
 from zoo.generate.replay import replay
-from zoo.ui import changes, conversation, edits, image, language, likelihood, text
+from zoo.noise import Noise
+from zoo.ui import (
+    audio,
+    changes,
+    conversation,
+    drums,
+    edits,
+    image,
+    language,
+    likelihood,
+    music,
+    reading,
+    resynthesis,
+    text,
+)
 from zoo.ui.strings import chinese, english
 
 GAN, STEPS, VAE, TOLD, STYLES = (
@@ -65,6 +80,13 @@ def photo(folder: Path, width: int = 90, height: int = 60) -> str:
     ImageDraw.Draw(picture).ellipse((width // 4, height // 4, width * 3 // 4, height * 3 // 4), fill=(220, 30, 20))
     path = folder / f"photo-{width}x{height}.png"
     picture.save(path)
+    return str(path)
+
+
+def speech(folder: Path) -> str:
+    """The path of a second of noise."""
+    path = folder / "speech.wav"
+    soundfile.write(path, 0.1 * Noise(1).normal_array(8000), 8000)
     return str(path)
 
 
@@ -110,6 +132,16 @@ CLICKS: dict[str, Callable[[Path], tuple[Any, ...]]] = {
         changes.restore_picture, "pix2pix.inpaint", photo(room), None, "holes", 1, 0.3
     ),
     "enlarge_picture": lambda room: (changes.enlarge_picture, SMALL, photo(room), "as it is"),
+    "speak_digits": lambda room: (audio.speak_digits, "wavenet.spoken-digits", "7", "theo", 0.9, 1),
+    "read_aloud": lambda room: (reading.read_aloud, "tts.telephone", "press zorbing", 1.5, 1, 0.6),
+    "play_drums": lambda room: (
+        drums.play_drums, "wavegan.drums", '{"kick": "x...x...x...x...", "tom": "................"}', 97, 1, 0.2, 1, ""
+    ),
+    "hit_drum": lambda room: (drums.hit_drum, "wavegan.drums", "snare", 1),
+    "harmonise_melody": lambda room: (
+        music.harmonise_melody, "music_transformer.chorales", "G4 C5:2", None, 1.0, 1, 80, 0.95
+    ),
+    "compose_chorale": lambda room: (music.compose_chorale, "music_transformer.chorales", 2, 1.0, 1, 80, 0.95),
     "write_text": lambda room: (text.write_text, WRITER, "ROMEO:", 9, 0.8, 0, 0.95, 1.0, 1),
     "compose_poem": lambda room: (text.compose_poem, POET, "五言绝句", "", "", "", 0.8, 0, 0.9, 1),
     "compare_texts": lambda room: (likelihood.compare_texts, WRITER, OTHER, "ROMEO:", 9, 0.8, 1),
@@ -118,13 +150,38 @@ CLICKS: dict[str, Callable[[Path], tuple[Any, ...]]] = {
     "fill_blanks": lambda room: (conversation.fill_blanks, "bert.dialogue", "i like the ___", 3),
     "tell_topic": lambda room: (conversation.tell_topic, "bert.topic", "his new album is great"),
     "translate_text": lambda room: (language.translate_text, "seq2seq.en-zh", "I like it.", "auto", 2),
+    "resynthesise_speech": lambda room: (resynthesis.resynthesise_speech, "waveglow.telephone", speech(room), 0.6, 1),
     "pronounce_words": lambda room: (language.pronounce_words, "seq2seq.g2p", "zoo", 2),
 }  # fmt: skip
 """A click on each page: the handler and what it is given."""
 
 
 def test_every_page_is_there_as_soon_as_there_is_a_model_for_it() -> None:
-    assert endpoints(image.build()) | endpoints(text.build()) == set(CLICKS)
+    assert endpoints(image.build()) | endpoints(text.build()) | endpoints(audio.build()) == set(CLICKS)
+
+
+def test_every_audio_page_shows_at_most_five_things_to_set() -> None:
+    config = json.loads(json.dumps(audio.build().get_config_file(), default=str))
+    components = {one["id"]: one for one in config["components"]}
+    kinds = ("dropdown", "textbox", "slider", "number", "radio", "checkbox", "file")
+    by_page: dict[str, list[str]] = {}
+
+    def walk(node: dict[str, Any], page: str) -> None:
+        one = components[node["id"]]
+        name = str(one["props"].get("elem_id") or "")
+        if one["type"] == "accordion" or one["props"].get("visible") == "hidden":
+            return
+        if one["type"] == "tabitem":
+            page = name
+        if one["type"] in kinds and not name.endswith("_source"):
+            by_page.setdefault(page, []).append(name)
+        for child in node.get("children", []):
+            walk(child, page)
+
+    for child in config["layout"]["children"]:
+        walk(child, "")
+    expected = {f"tab_{name}" for name in ("digits", "read_aloud", "drums", "harmonise", "compose_music")}
+    assert expected <= set(by_page) and all(len(names) <= 5 for names in by_page.values()), by_page
 
 
 @pytest.mark.parametrize("name", CLICKS)
@@ -280,6 +337,32 @@ def test_the_pictures_to_begin_with_can_be_compared_with_their_originals() -> No
     given(changes.enlarge_picture, SMALL, taken, "shrunk")
 
 
+# Reading aloud
+
+
+def test_words_that_the_voice_does_not_know_are_marked_and_their_model_is_named() -> None:
+    sound, picture, said, line = given(reading.read_aloud, "tts.telephone", "Press zorbing, <b>!", 1, 3, 0.6)
+    assert "<ruby>press<rt>pɹˈɛs</rt></ruby>" in said and '<ruby class="zoo-guessed">zorbing<rt>' in said
+    assert "<b>" not in said and line.splitlines()[-1] == english("spelt_out").format(model="seq2seq.g2p")
+    assert [one.partition(" · ")[0] for one in line.splitlines()[:3]] == [
+        "seq2seq.g2p", "tts.telephone", "waveglow.telephone",
+    ]  # fmt: skip
+    assert read(sound).parameters["vocoder"] == "waveglow.telephone" and read(picture).result == "spectrogram"
+    *_, again = replay(look(picture))
+    assert again.identical
+    *_, said, line = given(reading.read_aloud, "tts.telephone", "press 2", 1, 3, 0.6)
+    assert "zoo-guessed" not in said and len(line.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [(("", 1), "there is nothing to say"), (("你好", 1), "cannot be read aloud"), (("press", 9), "the speed is 9")],
+)
+def test_what_cannot_be_read_aloud_is_answered_in_words(asked: tuple[str, float], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        given(reading.read_aloud, "tts.telephone", *asked, 1, 0.6)
+
+
 # Between languages
 
 
@@ -373,7 +456,7 @@ def test_drawings_and_photographs_are_laid_on_white_in_one_way() -> None:
 
     layer = Image.new("RGBA", (20, 20), (0, 200, 0, 0))
     layer.putpixel((5, 7), (200, 10, 20, 255))
-    for made in (on_white(layer), on_white(np.asarray(layer)), translate._photograph(layer, 8)):
+    for made in (on_white(layer), on_white(np.asarray(layer)), translate.photograph(layer, 8)):
         values = np.asarray(made.convert("RGB"))
         assert tuple(values[7, 5]) == (200, 10, 20) and (values.reshape(-1, 3) == 255).all(1).sum() == 399
     deep = Image.fromarray((np.arange(400).reshape(20, 20) * 160).astype(np.uint16))

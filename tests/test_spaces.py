@@ -21,7 +21,7 @@ import pytest
 from hub_server import Repository, TestHub
 from PIL import Image
 
-from zoo import hub, space
+from zoo import entry, hub, space
 from zoo.generate import provenance, translate
 from zoo.space import check as space_check
 from zoo.space import page as space_page
@@ -140,6 +140,11 @@ def test_only_the_whole_zoo_asks_for_torch() -> None:
     assert all({"gradio", "spaces", "onnxruntime"} <= asks[name] for name in GRADIO)
 
 
+def test_a_space_whose_models_read_words_asks_for_tokenizers() -> None:
+    for name in ("all", "text", "audio", "crossmodal"):
+        assert "tokenizers" in {one.name for one in space_room.requirements(ROOT / "spaces" / name)}, name
+
+
 # --- front matter ---
 
 
@@ -177,6 +182,16 @@ def test_a_wrong_front_matter_is_said_in_words(changed: space.Built, old: str, n
     assert old in readme.read_text()
     readme.write_text(readme.read_text().replace(old, new, 1))
     assert words in " ".join(space_check.front_matter_faults(changed.folder))
+
+
+def test_the_page_of_the_space_of_sound_names_everything_that_its_models_may_do() -> None:
+    words = {
+        entry.AUDIO_GENERATION: "says digits", entry.TEXT_TO_SPEECH: "English read aloud",
+        entry.SOUND_GENERATION: "drums", entry.MUSIC_GENERATION: "chorales", entry.VOCODING: "resynthesised",
+    }  # fmt: skip
+    assert set(words) == set(space.TASKS["audio"])
+    told = " ".join((ROOT / "spaces" / "audio" / "README.md").read_text().split())
+    assert not [task for task, phrase in words.items() if phrase not in told]
 
 
 # --- starting ---

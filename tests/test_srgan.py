@@ -23,7 +23,7 @@ from zoo import checkpoint, verify
 from zoo.data.load import load
 from zoo.export.graphs import export
 from zoo.generate import library
-from zoo.generate.sheet import to_bytes
+from zoo.generate.grid import to_bytes
 from zoo.generate.translate import goes_back, preparations, translate
 from zoo.models.image.srgan import ENTRY, SRGAN, SRGANConfig
 from zoo.noise import Noise

@@ -14,6 +14,7 @@ from PIL import Image
 
 from zoo import checkpoint, hub, registry
 from zoo.checkpoint import sha256_of, write_json
+from zoo.data.spoken_text import SYMBOLS
 from zoo.data.text import COMMA, FORMS, SPECIAL, STOP
 from zoo.data.tokenizer import train_characters
 from zoo.generate import library
@@ -21,6 +22,7 @@ from zoo.metrics import judges
 
 DIGITS = tuple("0123456789")
 CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+DRUMS = ("kick", "snare", "hihat_closed", "hihat_open", "tom", "cymbal", "percussion")
 PROSE = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 VERSE = "春夏秋冬风花雪月山高水长天地人日江河明夜床前光疑是上霜举头望低思故乡白李杜甫江"
 FIGURES = {
@@ -29,7 +31,12 @@ FIGURES = {
     "gpt.shakespeare": {"name": "loss", "value": 1.5234, "unit": "nats a character", "floor": 3.36},
     "gpt.tang": {"name": "perplexity", "value": 85.27, "unit": "a character"},
 }
-LICENCES = {"mnist": "cc-by-sa-3.0", "spoken_digits": "cc-by-sa-4.0"}
+LICENCES = {
+    "mnist": "cc-by-sa-3.0", "spoken_digits": "cc-by-sa-4.0", "drums": "cc-by-sa-3.0",
+    "telephone_prompts": "cc-by-sa-3.0", "trimodal_digits": "cc-by-sa-4.0",
+}  # fmt: skip
+SPECTROGRAM = {"window_length": 256, "hop_length": 80, "num_mels": 40}
+"""What a voice and its vocoder must agree about."""
 
 
 def make(
@@ -77,6 +84,7 @@ def more(folder: Path) -> None:
 
     make(folder, "stylegan.fashion-mnist", "fashion_mnist", CLOTHES)
     make(folder, "diffusion.mnist", "mnist", DIGITS)
+    make(folder, "wavegan.drums", "drums", DRUMS)
     for name, fields in (
         ("pix2pix.outline", {"source": "outline", "target": "google"}),
         ("pix2pix.inpaint", {"source": "damaged", "target": "all"}),
@@ -85,6 +93,9 @@ def more(folder: Path) -> None:
         ("vae.conditional", {"num_classes": 10}),
     ):
         make(folder, name, "mnist" if name.startswith("vae") else "emoji", fields=fields)
+    make(folder, "music_transformer.chorales", "jsb_chorales", fields={"grid": 1, "context_length": 640})
+    voice(folder)
+    make(folder, "trimodal_digits.digits", "trimodal_digits", DIGITS)
     make(folder, "rnn.shakespeare-gru", "tiny_shakespeare", tokenizer=train_characters([PROSE]), fields={"cell": "gru"})
     for name, dataset, labels in (
         ("seq2seq.en-zh", "tatoeba_en_zh", TRANSLATING),
@@ -93,6 +104,8 @@ def more(folder: Path) -> None:
         config = replace(registry.entry("seq2seq").tiny, context_length=64)
         pairs: Any = load(dataset, "train", config, sample=True)
         make(folder, name, dataset, labels, pairs.tokenizer)
+    match(folder)
+    prompt(folder)
     made = tiny_dialogues.make(folder / "dialogues")
     for one in made.iterdir():
         one.rename(folder / one.name)
@@ -109,6 +122,39 @@ def put_in_place(pretrained: Path, monkeypatch: pytest.MonkeyPatch, pins: Path |
     library._loaded.clear()
     library._added.clear()
     return pretrained
+
+
+def voice(folder: Path) -> str:
+    """Write a voice and its vocoder; returns the name of the voice."""
+    make(folder, "waveglow.telephone", "telephone_prompts", fields={**SPECTROGRAM, "segment_length": 320})
+    make(folder, "tts.telephone", "telephone_prompts", fields={**SPECTROGRAM, "num_symbols": len(SYMBOLS)})
+    return "tts.telephone"
+
+
+def match(folder: Path) -> Path:
+    """Write a tiny contrastive.emoji, with the emoji of the bundled sample to search among."""
+    from zoo.data.dialogue import LAST
+    from zoo.data.load import load
+    from zoo.engine.modules import Modules
+    from zoo.generate import catalogue
+
+    config = registry.entry("contrastive").tiny
+    data: Any = load("emoji_names", "train", config, sample=True)
+    fields = {"end_token": data.tokenizer.token_to_id(LAST)}
+    made = make(folder, "contrastive.emoji", "emoji_names", (), data.tokenizer, fields)
+    network = Modules(checkpoint.load(made).model)
+    catalogue.save(catalogue.gather(network, data.tokenizer, sample=True), made)
+    return made
+
+
+def prompt(folder: Path) -> Path:
+    """Write a tiny text_to_image.emoji."""
+    from zoo.data.dialogue import FIRST, LAST
+    from zoo.data.load import load
+
+    data: Any = load("emoji_names", "train", registry.entry("text_to_image").tiny, sample=True)
+    fields = {"begin_token": data.tokenizer.token_to_id(FIRST), "end_token": data.tokenizer.token_to_id(LAST)}
+    return make(folder, "text_to_image.emoji", "emoji_names", (), data.tokenizer, fields)
 
 
 def write_timeline(checkpoint_folder: Path, suffix: str, steps: tuple[int, ...] = (0, 10, 40, 90)) -> Path:

@@ -39,3 +39,5 @@ def neighbours(name: str, model: nn.Module, path: Path, data: Any, dataset: str,
     """Write samples beside their nearest training pictures, where the model `name` makes pictures from noise."""
     if entry.IMAGE_GENERATION in registry.entry(name).tasks and hasattr(data, "images"):
         verify.neighbours(verify.Subject(name, model, dataset), data, poll=poll).save(path)
+    if entry.TEXT_TO_IMAGE in registry.entry(name).tasks:
+        verify.prompt_neighbours(verify.Subject(name, model, dataset, data.tokenizer), data, poll=poll).save(path)

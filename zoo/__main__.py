@@ -105,12 +105,75 @@ def _sample(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def _ask(arguments: argparse.Namespace) -> int:
+    from zoo.data.media import read_audio
+    from zoo.generate import archive, assistant, chat, library
+
+    recording = read_audio(arguments.recording) if arguments.recording is not None else None
+    if (recording is None) != bool(arguments.message):
+        raise ValueError("type a message, or give a --recording of a digit, and not both")
+    out = arguments.out
+    if out is not None and (out.suffix.lower() != ".zip" or not out.parent.is_dir()):
+        raise ValueError(f"--out is {str(out)!r}; an answer is written to a .zip file, into a folder that exists")
+    repliers = chat.choices()
+    if not repliers and not arguments.model:
+        raise ValueError("no model of dialogues is installed")
+    model = library.add(arguments.model) if arguments.model else repliers[0]
+    steps = assistant.answer(model, (), arguments.message, recording=recording, seed=arguments.seed)
+    found = None
+    for step in steps:
+        found = step if isinstance(step, assistant.Answer) else found
+    assert found is not None  # an answer comes last
+    if out is not None:
+        out.write_bytes(archive.of(found))
+    print(found.text if found.emoji is None else f"{found.text}\n{found.emoji.matches[0].title}")
+    for one in found.steps:
+        print(" · ".join(part for part in (one.what, one.model, one.figure, one.licence) if part), file=sys.stderr)
+    for lack in filter(None, (found.no_sound, found.no_picture)):
+        print(lack.words(), file=sys.stderr)
+    return DONE
+
+
+def _replay_answer(data: bytes, arguments: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from zoo.generate import archive
+
+    found = archive.unpack(data)
+    out = arguments.out
+    if arguments.model:
+        raise ValueError("--model is for a file of one model; an answer has several, each named in its part")
+    if out is not None and (out.suffix.lower() != ".zip" or not out.parent.is_dir()):
+        raise ValueError(f"--out is {str(out)!r}; the file is a .zip, to go into a folder that exists")
+    with tqdm(total=1.0, disable=None, leave=False, bar_format="{percentage:3.0f}%|{bar}|") as bar:
+        steps = archive.remake(found)
+        while isinstance(made := next(steps), float):
+            bar.update(made - bar.n)
+    for name, one in made.replays.items():
+        same = "the same, byte for byte" if one.identical else "the same" if one.same else "NOT the same"
+        print(f"{name}: {same if one.data is not None else 'cannot be made again'}")
+        print("".join(f"  {difference.words()}\n" for difference in one.differences), end="")
+    for name in made.stale:
+        print(f"{name}: does NOT follow from the parts")
+    if made.data is None:
+        raise ValueError("not every part can be made again here")
+    if out is not None:
+        out.write_bytes(made.data)
+    print(
+        f"made again: {'the same, byte for byte' if made.identical else 'the same' if made.holds else 'NOT the same'}"
+    )
+    return DONE if made.holds else DRIFTED
+
+
 def _replay(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from zoo.generate import provenance, replay
+    from zoo.generate import archive, provenance, replay
 
-    marked = provenance.look(arguments.file)
+    data = provenance.contents(arguments.file)
+    if archive.is_one(data):
+        return _replay_answer(data, arguments)
+    marked = provenance.look(data)
     out = arguments.out
     if out is not None and (out.suffix.lower() != f".{marked.kind}" or not out.parent.is_dir()):
         raise ValueError(f"--out is {str(out)!r}; the file is a .{marked.kind}, to go into a folder that exists")
@@ -124,7 +187,9 @@ def _replay(arguments: argparse.Namespace) -> int:
         raise ValueError("; ".join(one.words() for one in found.differences))
     if out is not None:
         out.write_bytes(found.data)
-    unit = {"png": "pixels", "webp": "frames", "wav": "samples", "txt": "text"}[marked.kind]
+    unit = {"png": "pixels", "webp": "frames", "gif": "frames", "wav": "samples", "mid": "notes", "txt": "text"}[
+        marked.kind
+    ]
     same = "the same, byte for byte" if found.identical else f"the same {unit}" if found.same else "NOT the same"
     print("\n".join([f"made again: {same}", *(f"  {one.words()}" for one in found.differences)]))
     return DONE if found.holds else DRIFTED
@@ -332,12 +397,14 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--json", action="store_true", help="as JSON")
     made = command("show", _show, "print the card of a checkpoint")
     made.add_argument("name", metavar="NAME")
-    made = command("sample", _sample, "use a checkpoint: words to the terminal, pictures to a PNG, sound to a WAV")
+    made = command(
+        "sample", _sample, "use a checkpoint: words to the terminal, pictures to a PNG, sound to a WAV, music to MIDI"
+    )
     made.add_argument("name", metavar="NAME")
-    made.add_argument("--out", type=Path, metavar="FILE", help="where the result goes (.png, .wav or .txt)")
+    made.add_argument("--out", type=Path, metavar="FILE", help="where the result goes (.png, .wav, .mid or .txt)")
     for option, kind, what in (
         ("--seed", int, "the same seed gives the same result (default 0)"),
-        ("--temperature", float, "below 1 safer, above 1 wilder (text, audio)"),
+        ("--temperature", float, "below 1 safer, above 1 wilder (text, audio, music)"),
         ("--label", str, "class of the pictures; all classes in turn by default"),
         ("--count", int, "how many pictures"),
         ("--truncation", float, "scale of the noise: below 1 more typical, less varied pictures"),
@@ -354,20 +421,42 @@ def parser() -> argparse.ArgumentParser:
         ("--acrostic", str, "first characters of a poem's lines"),
         ("--digits", str, "digits to speak, such as 42"),
         ("--speaker", str, "voice that speaks"),
-        ("--text", str, "what is translated, pronounced, filled, sorted or answered"),
+        ("--instrument", str, "one drum sound, such as snare; without it a beat is played"),
+        ("--pattern", str, 'of a beat: its name, such as rock, or JSON such as {"kick": "x...x...x...x..."}'),
+        ("--tempo", float, "of a beat or of music: beats a minute"),
+        ("--swing", float, "of a beat: 0 straight to 1; two thirds make triplets"),
+        ("--bars", int, "of a beat: how often the pattern is played; of music: how much is composed without a melody"),
+        ("--text", str, "what is translated, pronounced, filled, sorted, answered, said, sought or drawn; or a digit"),
+        ("--style", str, "of what is drawn from a text: google, twitter, openmoji or fluent"),
+        ("--speed", float, "of speech: 0.5 to 2"),
         ("--direction", str, "of a translation: en-zh, zh-en, or auto (default)"),
         ("--beams", int, "translations that are followed side by side"),
-        ("--top", int, "candidates for each blank"),
-        ("--picture", Path, "file of the picture that is changed"),
+        ("--top", int, "candidates for each blank, or what is found for a text or a picture"),
+        ("--recording", Path, "file of the recording that is turned into a spectrogram and back, or of a spoken digit"),
+        ("--picture", Path, "file of the picture that is changed or described, or of a drawn digit"),
+        ("--language", str, "of the names that a picture is compared with: en (default) or zh"),
+        ("--said", Path, "where the sound goes, of a model that makes a picture besides (.wav)"),
         ("--how", str, "how the picture is prepared, such as drawing or edges; as it is by default"),
         ("--strength", float, "of the noise that a picture is given"),
+        ("--melody", str, "melody to be set for four voices, such as 'G4 C5 D5 E5:2'; without one, music is free"),
+        ("--midi", Path, "MIDI file that holds the melody"),
     ):
         made.add_argument(option, type=kind, default=argparse.SUPPRESS, help=what)
     made.add_argument(
         "--back", action="store_true", default=argparse.SUPPRESS, help="from target to source, of a model for both ways"
     )
-    made = command("replay", _replay, "make a file of `sample` or of the app again; exit code 1 when it differs")
-    made.add_argument("file", type=Path, metavar="FILE", help="a PNG, WAV, WEBP or TXT that says how it was made")
+    made = command("ask", _ask, "say something: a reply in text, and with --out in voice and with a picture, one file")
+    made.add_argument("message", nargs="?", default="", metavar="MESSAGE", help="in English or Chinese, or a number")
+    made.add_argument(
+        "--recording", type=Path, metavar="FILE", help="of a digit said in English, in place of a message"
+    )
+    made.add_argument("--model", default="", metavar="NAME", help="the checkpoint that replies")
+    made.add_argument("--seed", type=int, default=0, help="the same seed gives the same answer (default 0)")
+    made.add_argument("--out", type=Path, metavar="FILE", help="where the whole answer goes (.zip)")
+    made = command("replay", _replay, "make a file of `sample`, `ask` or the app again; exit code 1 when it differs")
+    made.add_argument(
+        "file", type=Path, metavar="FILE", help="a PNG, WAV, WEBP, GIF, MIDI, TXT or ZIP that says how it was made"
+    )
     made.add_argument("--out", type=Path, metavar="FILE", help="where the new one goes")
     made.add_argument("--model", default="", metavar="NAME", help="make it with this checkpoint, or this folder")
     made = command("verify", _verify, "measure every figure of a card again; exit code 1 when one drifted")
@@ -391,7 +480,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("name", metavar="NAME")
     made = command("export", _export, "write a checkpoint as a folder that opens without this zoo")
     made.add_argument("name", metavar="NAME")
-    made.add_argument("--format", required=True, help="transformers (GPT), diffusers (diffusion), onnx (every model)")
+    made.add_argument(
+        "--format", required=True, help="transformers (GPT, BERT, CLIP), diffusers (diffusion), onnx (every model)"
+    )
     made.add_argument(
         "--out", type=Path, metavar="FOLDER", help="a new or an empty folder; without it, onnx goes into the checkpoint"
     )

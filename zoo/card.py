@@ -28,12 +28,16 @@ ENDING = "This card, too, is written by a program, from"
 LANGUAGES: dict[str, str | list[str]] = {
     "cmudict": "en",
     "dialogue": ["en", "zh"],
+    "emoji_names": ["en", "zh"],
     "fairy_tales": "en",
     "python_stdlib": "code",
+    "ljspeech_mini": "en",
     "spoken_digits": "en",
     "tang_poems": "zh",
     "tatoeba_en_zh": ["en", "zh"],
+    "telephone_prompts": "en",
     "tiny_shakespeare": "en",
+    "trimodal_digits": "en",
 }
 """Language of the data sets that hold words, written or spoken."""
 NEIGHBOURS = "neighbours.png"
@@ -80,15 +84,65 @@ _LIMITS = {
         "Its voices are those of real people who gave their recordings under a free licence: do not pass its sound off "
         "as theirs.",
     ),
+    entry.MUSIC_GENERATION: (
+        "It has learnt four-part chorales and nothing else: every melody is set as one. It knows no words, no fermatas "
+        "and no metre but quarters and sixteenths, and does not tell a held note from one that is struck again.",
+        "It makes mistakes that a student would be marked for, parallel fifths among them; the figures say how many.",
+    ),
+    entry.TEXT_TO_SPEECH: (
+        "It has learnt nineteen minutes of one voice's telephone prompts: other words and longer sentences come out "
+        "slurred, and its melody is that of prompts.",
+        "Its voice is that of a real person who gave her recordings under a free licence: do not pass its sound off as "
+        "hers.",
+    ),
+    entry.VOCODING: (
+        "It turns spectrograms of voices such as its data's into sound; music and noises come out rough.",
+        "It can repeat anybody's voice as it was recorded: do not pass its sound off as theirs.",
+    ),
+    entry.ANY_TO_ANY: (
+        "It knows one digit at a time and nothing else. Its pictures are softer than those of a model that only draws, "
+        "its sound is what Griffin-Lim makes of a small spectrogram; its strength is that all are one digit.",
+        "Where places of two digits meet on its plane, word, picture and sound may be of different ones.",
+        "Its six speakers are the same in training and test: expect less of other voices and microphones, and do not "
+        "pass its sound off as theirs.",
+    ),
+    entry.TEXT_TO_IMAGE: (
+        "It has learnt from some 1,500 emoji: what it draws is small, and of words that it has not met a guess.",
+        "Two things that no emoji shows together often come out as one of them.",
+        "Its drawings are judged by this zoo's own model of pictures and words: compare the figures with those of real "
+        "pictures beside them, and with nothing else.",
+    ),
+    entry.IMAGE_TEXT_MATCHING: (
+        "It has learnt from some 1,500 emoji and what they are called. Of other pictures and words it makes a guess: "
+        "what there is no emoji of is answered with the nearest there is.",
+        "It finds again what it has seen far better than what it has not: the figures are of the latter alone.",
+    ),
     entry.IMAGE_CLASSIFICATION: (
         "It knows only the classes of its data, and names one of them whatever it is shown.",
         "It serves to measure the generators of this zoo; it is not a product for reading documents or forms.",
     ),
-    entry.AUDIO_CLASSIFICATION: (
-        "It knows ten digits spoken by six people, and names one of them whatever it hears.",
-        "The six speakers are the same in training and test: expect less of other voices, microphones and accents.",
+    entry.SOUND_GENERATION: (
+        "It makes short sounds such as those of its data, and nothing else; some are malformed.",
+        "A judge that agrees shows that the class can be recognised, not that the sound is good or new.",
+    ),
+    entry.AUDIO_CLASSIFICATION: ("It knows only the classes of its data, and names one of them whatever it hears.",),
+}
+_LIMITS_OF_DATA = {
+    ("spoken_digits", entry.AUDIO_CLASSIFICATION): (
+        "The six speakers are the same in training and test: expect less of other voices, microphones and accents."
+    ),
+    ("drums", entry.SOUND_GENERATION): (
+        "It has learnt from fewer than two hundred sounds of five kits: what it makes is near to those, and rough."
+    ),
+    ("drums", entry.AUDIO_CLASSIFICATION): (
+        "The five kits are the same in training and test, and their sounds are few: expect less of other kits."
     ),
 }
+_PIPELINES = {
+    entry.IMAGE_GENERATION: "a `UNet2DModel` and a `DDIMScheduler`",
+    entry.TEXT_TO_IMAGE: "a `StableDiffusionPipeline`",
+}
+"""What a model of a task is to diffusers."""
 _BINARISED_LIMIT = "Its likelihood is that of binarised pixels, not of the grey ones that it was shown."
 _CROWD_LIMIT = (
     "Its dialogues were mostly written by crowd workers: about films, music and sports, in Chinese about films, music "
@@ -137,6 +191,7 @@ def text(folder: Path, repo: str = "", within: str = "") -> str:
     found, figures = registry.entry(model), metrics.get("figures", [])
     name, info = f"{model}.{preset}", _info(recipe)
     tasks = entry.with_heads(found.tasks, to_dict(config))
+    tag = entry.PIPELINE_TAGS.get(tasks[0], tasks[0])
     verse = entry.TEXT_GENERATION in tasks and bool(set(FORMS) & set(labels))
     chat = entry.TEXT_GENERATION in tasks and labels == ROLES
     native = export.formats_of(model)[0]
@@ -145,12 +200,12 @@ def text(folder: Path, repo: str = "", within: str = "") -> str:
         language=LANGUAGES.get(info.name) if info else None,
         license=recipe.get("licence_weights"),
         library_name=LIBRARY if native == "onnx" else native,
-        pipeline_tag=tasks[0],
+        pipeline_tag=tag,
         tags=[*tags, registry.modality(model)],
         datasets=[info.hub_id] if info and info.hub_id else None,
         metrics=list(dict.fromkeys(figure["name"] for figure in figures)) or None,
         model_name=name,
-        eval_results=_results(figures, tasks[0], info) if info and figures else None,
+        eval_results=_results(figures, tag, info) if info and figures else None,
     )
     sections = (
         f"# {name}",
@@ -161,7 +216,7 @@ def text(folder: Path, repo: str = "", within: str = "") -> str:
         _figures(figures, repo or name, metrics),
         _training(recipe, info),
         _licences(recipe, info),
-        _limits(tasks, verse, chat, getattr(config, "likelihood", "") == "bernoulli"),
+        _limits(tasks, info.name if info else "", verse, chat, getattr(config, "likelihood", "") == "bernoulli"),
         f"---\n\nWhat this model makes is made by a machine; say so where you show it. {ENDING} `{within}config.json`, "
         f"`{within}recipe.json` and `{within}metrics.json`.",
     )
@@ -236,15 +291,18 @@ def _what(
 
 def _use(tasks: tuple[str, ...], folder: Path, name: str, repo: str, native: str, verse: bool, chat: bool) -> str:
     """Lines of code: with the library that opens it by itself, then with this zoo."""
-    config = read_json(folder / "config.json")["config"]
+    values = read_json(folder / "config.json")
+    config = values["config"]
     place, parts = repo or name, _optional(folder / "graphs.json").get("parts", {})
     said = ["## Use"]
     if native == "transformers" and tasks[0] in snippets.READERS:
         kind, lines = snippets.READERS[tasks[0]]
+        source = snippets.SOURCES.get(next(iter(values["labels"]), ""), "")
         said += [
             f"With [transformers](https://huggingface.co/docs/transformers) alone, as a `{kind}`:",
-            "```python\n" + lines.replace("{place}", place) + "\n```",
-            f"A text may have {config['context_length']} tokens.",
+            "```python\n" + lines.replace("{place}", place).replace("{source}", source) + "\n```",
+            f"A text may have {config['context_length']} tokens."
+            + (" It is in small letters; `<zh>` or `<en>` before it says what to write." if "<" in source else ""),
         ]
     elif native == "transformers":
         said += [
@@ -255,7 +313,7 @@ def _use(tasks: tuple[str, ...], folder: Path, name: str, repo: str, native: str
         ]
     elif native == "diffusers":
         said += [
-            "With [diffusers](https://huggingface.co/docs/diffusers) alone, as a `UNet2DModel` and a `DDIMScheduler`:",
+            f"With [diffusers](https://huggingface.co/docs/diffusers) alone, as {_PIPELINES[tasks[0]]}:",
             f"```python\n{snippets.of_diffusers(place, config)}\n```",
         ]
     elif lines := snippets.of_onnxruntime(parts, config, place, on_hub=bool(repo)):
@@ -358,8 +416,9 @@ def _licences(recipe: dict[str, Any], info: Info | None) -> str:
     return f"## Licences\n\n{_table(('what', 'licence', 'note'), rows)}"
 
 
-def _limits(tasks: tuple[str, ...], verse: bool, chat: bool, binarised: bool) -> str:
+def _limits(tasks: tuple[str, ...], dataset: str, verse: bool, chat: bool, binarised: bool) -> str:
     limits = [limit for task in tasks for limit in _LIMITS.get(task, ())] + ([_VERSE_LIMIT] if verse else [])
+    limits += [_LIMITS_OF_DATA[dataset, task] for task in tasks if (dataset, task) in _LIMITS_OF_DATA]
     limits += [_BINARISED_LIMIT] if binarised else []
     limits += [_CROWD_LIMIT] if chat or entry.RETRIEVAL in tasks else []
     return "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits) if limits else ""

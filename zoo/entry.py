@@ -26,7 +26,14 @@ FILL_MASK = "fill-mask"
 TEXT_CLASSIFICATION = "text-classification"
 RETRIEVAL = "sentence-similarity"
 AUDIO_GENERATION = "text-to-audio"
+SOUND_GENERATION = "sound-generation"
 AUDIO_CLASSIFICATION = "audio-classification"
+MUSIC_GENERATION = "music-generation"
+VOCODING = "audio-to-audio"
+TEXT_TO_SPEECH = "text-to-speech"
+ANY_TO_ANY = "any-to-any"
+TEXT_TO_IMAGE = "text-to-image"
+IMAGE_TEXT_MATCHING = "zero-shot-image-classification"
 
 IGNORED = -100
 """Target of positions that count for nothing in a cross-entropy: padding, and what was given rather than written."""
@@ -42,7 +49,21 @@ PARTS: dict[str, tuple[str, ...]] = {
     TEXT_CLASSIFICATION: ("text_classifier",),
     RETRIEVAL: ("text_embedder",),
     AUDIO_GENERATION: ("duration", "condition", "step"),
+    SOUND_GENERATION: ("sound_generator",),
+    MUSIC_GENERATION: ("melody", "frame", "voice"),
     AUDIO_CLASSIFICATION: ("classifier",),
+    VOCODING: ("spectrogram", "vocoder"),
+    TEXT_TO_SPEECH: ("phonemes", "velocity"),
+    ANY_TO_ANY: (
+        "encode_words",
+        "encode_pictures",
+        "encode_sounds",
+        "decode_words",
+        "decode_pictures",
+        "decode_sounds",
+    ),
+    TEXT_TO_IMAGE: ("prompt_encoder", "latent_denoiser", "latent_decoder"),
+    IMAGE_TEXT_MATCHING: ("image_embedder", "caption_embedder"),
 }
 """Parts that a model of a task names in `parts()`; what each takes and gives is in ARCHITECTURE.md."""
 HEADS: dict[str, str] = {FILL_MASK: "masked", TEXT_CLASSIFICATION: "num_classes", RETRIEVAL: "replies"}
@@ -61,9 +82,18 @@ TASKS: dict[str, str] = {
     TEXT_CLASSIFICATION: "text -> class probabilities",
     RETRIEVAL: "message -> the nearest of stored replies",
     AUDIO_GENERATION: "labels -> waveform",
+    SOUND_GENERATION: "noise (and a class) -> a short sound",
+    MUSIC_GENERATION: "a melody, or none -> notes of four voices",
     AUDIO_CLASSIFICATION: "waveform -> class probabilities; serves as a judge",
+    VOCODING: "waveform -> its mel spectrogram -> waveform again",
+    TEXT_TO_SPEECH: "phonemes -> a mel spectrogram, which a vocoder makes heard",
+    ANY_TO_ANY: "any of word, picture and sound -> the others, through one shared space",
+    TEXT_TO_IMAGE: "a sentence -> an image of it",
+    IMAGE_TEXT_MATCHING: "image and captions -> how well they fit together",
 }
 """Every task the zoo knows: the Hub's pipeline tag, and what goes in and comes out."""
+PIPELINE_TAGS: dict[str, str] = {SOUND_GENERATION: AUDIO_GENERATION, MUSIC_GENERATION: AUDIO_GENERATION}
+"""The Hub's tag of a task that it has no word for."""
 
 
 def with_heads(tasks: tuple[str, ...], config: Mapping[str, Any]) -> tuple[str, ...]:
@@ -265,4 +295,149 @@ class GeneratesAudio(Protocol):
 
     def condition(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Labels -> conditioning (n, frames, condition_dim), one row for `config.frame_size` samples."""
+        ...
+
+
+@runtime_checkable
+class GeneratesSounds(Protocol):
+    """SOUND_GENERATION: `latent_dim` standard normals a sound (and a class) -> short sounds of one length."""
+
+    sample_rate: int
+    latent_dim: int
+    num_classes: int
+    """0 when the model takes no class."""
+
+    def generate(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """latents (n, latent_dim), labels int64 (n,) -> waveforms float32 (n, t) in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
+class ComposesMusic(Protocol):
+    """MUSIC_GENERATION: an autoregressive model over frames of four voices, under a melody or freely.
+
+    A token is 0 for silence, else a key of the piano, from 1 on; `config.grid` is how many sixteenths a frame has.
+    """
+
+    context_length: int
+    """Frames of a piece at most."""
+
+    def listen(self, melody: Tensor, length: Tensor) -> Tensor:
+        """melody int64 (n, t), frames of each piece int64 (n,), as far as they are known -> condition (n, t, d)."""
+        ...
+
+    def forward(self, voices: Tensor, condition: Tensor) -> Tensor:
+        """voices int64 (n, t, 4), soprano first -> logits (n, t, 4, tokens), each given what is written before it."""
+        ...
+
+
+@runtime_checkable
+class Vocodes(Protocol):
+    """VOCODING: mel spectrograms, and waveforms from them."""
+
+    sample_rate: int
+    hop_length: int
+    """Samples for each frame of a spectrogram."""
+    num_mels: int
+
+    def spectrogram(self, waveforms: Tensor) -> Tensor:
+        """waveforms (n, t) in [-1, 1], t a multiple of the hop -> log-mel magnitudes (n, t / hop, num_mels)."""
+        ...
+
+    def generate(self, mel: Tensor, latents: Tensor) -> Tensor:
+        """mel (n, frames, num_mels), standard normals (n, frames * hop_length) -> waveforms (n, t) in [-1, 1]."""
+        ...
+
+    def negative_log_likelihood(self, waveforms: Tensor, noise: Noise) -> Tensor:
+        """waveforms (n, t) -> nats (n,) of their density, given their spectrograms."""
+        ...
+
+
+@runtime_checkable
+class SpeaksText(Protocol):
+    """TEXT_TO_SPEECH: symbols -> durations, and frames by a flow from noise."""
+
+    sample_rate: int
+    hop_length: int
+    num_mels: int
+
+    def encode(self, symbols: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """symbols int64 (n, p), mask (n, p) -> means (n, p, num_mels), states (n, p, c), log durations (n, p)."""
+        ...
+
+    def velocity(self, frames: Tensor, time: Tensor, condition: Tensor, mask: Tensor) -> Tensor:
+        """frames (n, t, num_mels), time (n,), condition (n, t, num_mels + c + 2), mask (n, t) -> as frames."""
+        ...
+
+
+@runtime_checkable
+class JoinsModalities(Protocol):
+    """ANY_TO_ANY: words, pictures and sounds in one shared space; what a picture or a sound has beside it is its style.
+
+    Encoders give the mean and the log-variance of a Gaussian, the shared dimensions first.
+    """
+
+    shared_dim: int
+    style_dim: int
+    num_words: int
+
+    def encode_words(self, words: Tensor) -> tuple[Tensor, Tensor]:
+        """words int64 (n,) -> (n, shared_dim) twice."""
+        ...
+
+    def encode_pictures(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """images (n, c, h, w) in [-1, 1] -> (n, shared_dim + style_dim) twice."""
+        ...
+
+    def encode_sounds(self, waveforms: Tensor) -> tuple[Tensor, Tensor]:
+        """waveforms (n, config.length) in [-1, 1] -> (n, shared_dim + style_dim) twice."""
+        ...
+
+    def decode_words(self, shared: Tensor) -> Tensor:
+        """shared (n, shared_dim) -> logits (n, num_words)."""
+        ...
+
+    def decode_pictures(self, shared: Tensor, style: Tensor) -> Tensor:
+        """shared (n, shared_dim), style (n, style_dim) -> images (n, c, h, w) in [-1, 1]."""
+        ...
+
+    def decode_sounds(self, shared: Tensor, style: Tensor) -> Tensor:
+        """shared and style as for pictures -> log-mel magnitudes (n, frames, mels) of `zoo.nn.log_mel.HopLogMel`."""
+        ...
+
+
+@runtime_checkable
+class DrawsFromText(Protocol):
+    """TEXT_TO_IMAGE: a sentence and noise -> an image, by way of a latent code."""
+
+    context_length: int
+    latent_dim: int
+    """Standard normals that one image begins as."""
+
+    def generate(self, latents: Tensor, ids: Tensor) -> Tensor:
+        """latents (n, latent_dim), ids int64 (n, context_length), filled up with 0 -> images in [-1, 1], in colour."""
+        ...
+
+    def errors(self, images: Tensor, ids: Tensor, noise: Noise) -> Tensor:
+        """images in [-1, 1] and their prompts -> the mean square error of what is predicted of each, (n,)."""
+        ...
+
+    def reconstruct(self, images: Tensor) -> Tensor:
+        """images (n, 3, h, w) in [-1, 1] -> the same by way of their codes."""
+        ...
+
+
+@runtime_checkable
+class MatchesImagesAndText(Protocol):
+    """IMAGE_TEXT_MATCHING: pictures and captions as vectors of one space; what belongs together is near."""
+
+    image_size: int
+    context_length: int
+
+    def embed_images(self, images: Tensor) -> Tensor:
+        """images (n, 3, image_size, image_size) in [-1, 1] -> unit vectors (n, d)."""
+        ...
+
+    def embed_captions(self, ids: Tensor) -> Tensor:
+        """ids int64 (n, t), each row with the token that ends it, after which nothing counts -> unit vectors (n, d)."""
         ...

@@ -11,9 +11,11 @@ from zoo.metrics.diversity import classes_seen, duplicates, spread
 from zoo.metrics.judges import judge_of
 from zoo.verify import Poll, Subject, fit_to_judge, generated_images, judge_network
 from zoo.verify.images import denoises
+from zoo.verify.sounds import heard
 
 PICTURES, PICTURES_OF_SAMPLE = 2000, 200
 """Generated, and as many real ones; fewer for a model of the small bundled sample, and for one that draws slowly."""
+SOUNDS = 200
 _ROWS = 250
 
 
@@ -26,6 +28,8 @@ def evidence(subject: Subject, data: Any, poll: Poll) -> dict[str, float | list[
     with torch.no_grad():
         if entry.IMAGE_GENERATION in tasks:
             found |= _diversity(subject, data, poll)
+        if entry.SOUND_GENERATION in tasks:
+            found |= _diversity_of_sounds(subject, data, poll)
         if entry.IMAGE_AUTOENCODING in tasks:
             found["KL per dimension"] = _kl_per_dimension(subject, data)
     return found
@@ -60,6 +64,27 @@ def _diversity(subject: Subject, data: Any, poll: Poll) -> dict[str, float | lis
         if images is pictures:
             found["classes seen"] = float(classes_seen(read, network.head.out_features))
     found["variety"] = spreads[0] / max(spreads[1], 1e-12)
+    return found
+
+
+def _diversity_of_sounds(subject: Subject, data: Any, poll: Poll) -> dict[str, float | list[float]]:
+    """The same of sounds, equally loud for near-copies; variety is in multiples of that of the split's real ones, in
+    the classes of which it has several."""
+    made = np.concatenate([one.cpu().numpy() for one, _ in generated_images(subject.model, SOUNDS, poll)])
+    loudness = np.sqrt(np.square(made).mean(1, keepdims=True)).clip(1e-4)
+    found: dict[str, float | list[float]] = {"duplicates": duplicates(made / loudness)}
+    judge = judge_of(subject.dataset)
+    if judge is None:
+        return found
+    network = judge_network(judge)
+    features, classes = heard(network, made, poll)
+    real, real_classes = heard(network, data.waveforms, poll)
+    read, known = classes.argmax(1), real_classes.argmax(1)
+    shared = np.isin(known, np.flatnonzero(np.bincount(known) > 1))  # one sound alone has no spread
+    alike = np.isin(read, known[shared])
+    found["classes seen"] = float(classes_seen(read, classes.shape[1]))
+    if alike.any():
+        found["variety"] = spread(features[alike], read[alike]) / max(spread(real[shared], known[shared]), 1e-12)
     return found
 
 

@@ -37,3 +37,9 @@ def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
     Kingma and Welling, "Auto-encoding variational Bayes", 2014, appendix B.
     """
     return 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance).sum(-1)
+
+
+def gaussian_divergence(mean: Tensor, log_variance: Tensor, other_mean: Tensor, other_log_variance: Tensor) -> Tensor:
+    """KL of a normal from another, N(mean, exp(log_variance)) || N(other...), over the last axis: (n, d) -> (n,)."""
+    apart = (log_variance.exp() + (mean - other_mean).square()) * (-other_log_variance).exp()
+    return 0.5 * (apart - 1.0 + other_log_variance - log_variance).sum(-1)

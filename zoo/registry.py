@@ -12,23 +12,27 @@ from zoo.entry import Entry
 _MODELS = Path(__file__).parent / "models"
 
 
+@cache
+def _modalities() -> dict[str, str]:
+    """Every model's modality, by its name, sorted; the folder is read once."""
+    found = sorted((path.stem, path.parent.name) for path in _MODELS.glob("*/*.py") if not path.stem.startswith("_"))
+    if len(dict(found)) != len(found):
+        stems = [stem for stem, _ in found]
+        raise ValueError(f"two models share a name: {sorted({n for n in stems if stems.count(n) > 1})}")
+    return dict(found)
+
+
 def names(modality: str | None = None) -> tuple[str, ...]:
     """Names of all models (of one modality), sorted; nothing is imported."""
-    found = [
-        path.stem
-        for path in _MODELS.glob("*/*.py")
-        if not path.stem.startswith("_") and modality in (None, path.parent.name)
-    ]
-    if len(set(found)) != len(found):
-        raise ValueError(f"two models share a name: {sorted(n for n in found if found.count(n) > 1)}")
-    return tuple(sorted(found))
+    return tuple(name for name, folder in _modalities().items() if modality in (None, folder))
 
 
 def modality(name: str) -> str:
     """The folder that holds the model `name`. Raises ValueError naming what exists."""
-    if name in names():
-        return next(_MODELS.glob(f"*/{name}.py")).parent.name
-    raise ValueError(f"no model is named {name!r}{suggestion(name, names())}")
+    known = _modalities()
+    if name not in known:
+        raise ValueError(f"no model is named {name!r}{suggestion(name, known)}")
+    return known[name]
 
 
 @cache

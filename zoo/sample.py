@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ _PROSE = ("max_new_tokens", "temperature", "top_k", "top_p", "repetition_penalty
 @dataclass(frozen=True)
 class Kind:
     """A way to use a checkpoint. `make` takes its name and the options given, prints words, and gives the result's
-    source and what is to be written to a file with `suffix`: `always`, or only where it is asked for."""
+    source and what is to be written to a file with `suffix`: `always`, or only where it is asked for. Where there are
+    `others` that the file may have, `make` is told which as the option "suffix"."""
 
     options: tuple[str, ...]
     suffix: str
@@ -23,6 +24,7 @@ class Kind:
     always: bool = True
     needs: str = ""
     """The option that it cannot do without."""
+    others: tuple[str, ...] = ()
 
 
 def sample(name: str, given: Mapping[str, Any], out: Path | None) -> str:
@@ -44,8 +46,13 @@ def sample(name: str, given: Mapping[str, Any], out: Path | None) -> str:
     if out is None and kind.always:
         seed = f"-seed{options['seed']}" if "seed" in options else ""
         out = Path(f"{name.replace('/', '-').replace('@', '-')}{seed}{kind.suffix}")
-    if out is not None and (out.suffix.lower() != kind.suffix or not out.parent.is_dir()):
-        raise ValueError(f"--out is {str(out)!r}; {name} writes {kind.suffix} files, into a folder that exists")
+    suffixes = (kind.suffix, *kind.others)
+    if out is not None and (out.suffix.lower() not in suffixes or not out.parent.is_dir()):
+        raise ValueError(
+            f"--out is {str(out)!r}; {name} writes {' and '.join(suffixes)} files, into a folder that exists"
+        )
+    if kind.others:
+        options["suffix"] = kind.suffix if out is None else out.suffix.lower()
     source, data = kind.make(name, options)
     if out is not None:
         out.write_bytes(data)
@@ -90,6 +97,60 @@ def _spoken(name: str, options: dict[str, Any]) -> tuple[Any, bytes]:
 
     found = _last(name, speak(name, **options), Sound)
     return found.source, wav(found.waveform, found.sample_rate, found.source.record)
+
+
+def _drummed(name: str, options: dict[str, Any]) -> tuple[Any, bytes]:
+    from zoo.generate import drums
+    from zoo.generate.provenance import wav
+
+    if "instrument" in options:
+        given = {key: value for key, value in options.items() if key in ("instrument", "seed")}
+        if len(given) < len(options):
+            raise ValueError(f"{name} makes one sound of --instrument; --pattern and what goes with it are for beats")
+        found = drums.hit(name, **given)
+    else:
+        found = drums.beat(name, **options)
+    return found.source, wav(found.waveform, found.sample_rate, found.source.record)
+
+
+def _sung(name: str, options: dict[str, Any]) -> tuple[Any, bytes]:
+    from zoo.generate import chorale
+    from zoo.generate.melody import melody_of_midi
+    from zoo.generate.provenance import midi, png, wav
+
+    suffix = options.pop("suffix")
+    if "midi" in options:
+        if "melody" in options:
+            raise ValueError("the melody is given twice, by --melody and by --midi; give one")
+        options["melody"] = melody_of_midi(options.pop("midi"))
+    if "melody" in options and "bars" in options:
+        raise ValueError("--bars is for music without a melody, which says itself how long it is")
+    make = chorale.harmonise if "melody" in options else chorale.compose
+    found = _last(name, make(name, **options), chorale.Chorale)
+    record = found.source.record
+    if suffix == ".mid":
+        return found.source, midi(found.notes, found.tempo, record)
+    if suffix == ".png":
+        return found.source, png(found.roll, replace(record, result="roll"))
+    return found.source, wav(found.waveform, found.sample_rate, record)
+
+
+def _said(name: str, options: dict[str, Any]) -> tuple[Any, bytes]:
+    from zoo.generate.provenance import wav
+    from zoo.generate.speech import say
+
+    found = say(name, **options).sound
+    return found.source, wav(found.waveform, found.sample_rate, found.source.record)
+
+
+def _resynthesised(name: str, options: dict[str, Any]) -> tuple[Any, bytes]:
+    from zoo.generate.provenance import wav
+    from zoo.generate.vocoder import resynthesise
+
+    found = resynthesise(name, *_recording(options.pop("recording")), **options)
+    print("distance: {:.3f}; by Griffin-Lim {:.3f}".format(*found.distances))
+    made = found.vocoded
+    return made.source, wav(made.waveform, made.sample_rate, made.source.record)
 
 
 def _last(name: str, steps: Iterator[Any], kind: type) -> Any:
@@ -187,6 +248,15 @@ def _picture(path: Path) -> Any:
         raise ValueError(f"--picture is {str(path)!r}: {error}") from error
 
 
+def _recording(path: Path) -> Any:
+    from zoo.data.media import MediaError, read_audio
+
+    try:
+        return read_audio(path)
+    except MediaError as error:
+        raise ValueError(f"--recording is {str(path)!r}: {error}") from error
+
+
 def _changed(name: str, options: dict[str, Any]) -> tuple[Any, bytes]:
     from zoo.generate import translate
     from zoo.generate.provenance import png
@@ -203,13 +273,55 @@ def _enlarged(name: str, options: dict[str, Any]) -> tuple[Any, bytes]:
     return found.source, png(found.images[1], found.source.record)
 
 
+def _joined(name: str, options: dict[str, Any]) -> tuple[Any, bytes]:
+    from zoo.generate import joint
+    from zoo.generate.provenance import png, wav
+
+    said = options.pop("said", None)
+    if said is not None and (said.suffix.lower() != ".wav" or not said.parent.is_dir()):
+        raise ValueError(f"--said is {str(said)!r}; the sound is written to a .wav file, into a folder that exists")
+    picture = _picture(options["picture"]) if "picture" in options else None
+    sound = _recording(options["recording"]) if "recording" in options else None
+    found = joint.give(name, joint.given(options.get("text", ""), picture, sound), seed=options["seed"])
+    print(joint.in_words(found.word))
+    if said is not None:
+        said.write_bytes(wav(found.sound.waveform, found.sound.sample_rate, found.source.record))
+    return found.source, png(found.picture, found.source.record)
+
+
+def _prompted(name: str, options: dict[str, Any]) -> tuple[Any, bytes]:
+    from zoo.generate.image import Pictures
+    from zoo.generate.prompting import draw
+    from zoo.generate.provenance import png
+
+    found = _last(name, draw(name, **options), Pictures)
+    return found.source, png(found.sheet, found.source.record)
+
+
+def _matched(name: str, options: dict[str, Any]) -> tuple[Any, bytes]:
+    from zoo.generate import matching
+
+    if ("text" in options) == ("picture" in options):
+        raise ValueError(f"{name} needs either --text, to find emoji, or --picture, to describe it")
+    if "text" in options:
+        return _printed(matching.find(name, **options))
+    return _printed(matching.describe(name, _picture(options.pop("picture")), **options))
+
+
 KINDS = {
     entry.IMAGE_GENERATION: Kind(("label", "count", "seed", "truncation", "steps", "guidance"), ".png", _drawn),
     entry.IMAGE_TRANSLATION: Kind(
         ("picture", "how", "back", "strength", "seed"), ".png", _changed, needs="picture"
     ),
     "enlarging": Kind(("picture",), ".png", _enlarged, needs="picture"),
+    entry.ANY_TO_ANY: Kind(("text", "picture", "recording", "said", "seed"), ".png", _joined),
     entry.AUDIO_GENERATION: Kind(("digits", "speaker", "temperature", "seed"), ".wav", _spoken),
+    entry.SOUND_GENERATION: Kind(("instrument", "pattern", "tempo", "swing", "bars", "seed"), ".wav", _drummed),
+    entry.MUSIC_GENERATION: Kind(
+        ("melody", "midi", "bars", "temperature", "top_p", "tempo", "seed"), ".wav", _sung, others=(".mid", ".png")
+    ),
+    entry.TEXT_TO_SPEECH: Kind(("text", "speed", "temperature", "seed"), ".wav", _said, needs="text"),
+    entry.VOCODING: Kind(("recording", "temperature", "seed"), ".wav", _resynthesised, needs="recording"),
     entry.TEXT_GENERATION: Kind(("prompt", *_PROSE), ".txt", _written, always=False),
     "verse": Kind(
         ("form", "title", "author", "acrostic", "temperature", "top_k", "top_p", "seed"), ".txt", _composed,
@@ -220,6 +332,10 @@ KINDS = {
     "pronunciation": Kind(("text", "beams"), ".txt", _pronounced, always=False, needs="text"),
     entry.FILL_MASK: Kind(("text", "top"), ".txt", _filled, always=False, needs="text"),
     entry.TEXT_CLASSIFICATION: Kind(("text",), ".txt", _classified, always=False, needs="text"),
+    entry.TEXT_TO_IMAGE: Kind(
+        ("text", "style", "count", "seed", "steps", "guidance"), ".png", _prompted, needs="text"
+    ),
+    entry.IMAGE_TEXT_MATCHING: Kind(("text", "picture", "language", "top"), ".txt", _matched, always=False),
 }  # fmt: skip
 """What a checkpoint can be used for, by task; some tasks have several ways."""
 OPTIONS = tuple(dict.fromkeys(option for kind in KINDS.values() for option in kind.options))

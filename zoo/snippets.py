@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from zoo import entry
+from zoo.data.spoken_text import SYMBOLS
 
 _ZOO = {
     entry.IMAGE_GENERATION: (
@@ -19,6 +20,37 @@ _ZOO = {
         '*_, sound = speak("{name}", "42", seed=7)  # progress first, the sound last\n'
         'soundfile.write("42.wav", sound.waveform, sound.sample_rate)',
         "--digits 42 --seed 7 --out 42.wav",
+    ),
+    entry.SOUND_GENERATION: (
+        "import soundfile\n\nfrom zoo.generate.drums import beat\n\n"
+        'sound = beat("{name}", "rock", bars=4, seed=7)  # or hit("{name}", "snare", seed=7)\n'
+        'soundfile.write("rock.wav", sound.waveform, sound.sample_rate)',
+        "--pattern rock --bars 4 --seed 7 --out rock.wav",
+    ),
+    entry.MUSIC_GENERATION: (
+        "from pathlib import Path\n\nfrom zoo.generate.chorale import harmonise\n"
+        "from zoo.generate.provenance import midi\n\n"
+        '*_, made = harmonise("{name}", "G4 | C5 D5 E5 C5 | D5:2 C5:2", seed=7)  # progress first, the music last\n'
+        'Path("chorale.mid").write_bytes(midi(made.notes, made.tempo, made.source.record))',
+        "--bars 8 --seed 7 --out chorale.mid",
+    ),
+    entry.TEXT_TO_SPEECH: (
+        "import soundfile\n\nfrom zoo.generate.speech import say\n\n"
+        'sound = say("{name}", "Please enter your password.", seed=7).sound\n'
+        'soundfile.write("said.wav", sound.waveform, sound.sample_rate)',
+        '--text "Please enter your password." --seed 7 --out said.wav',
+    ),
+    entry.VOCODING: (
+        "import soundfile\n\nfrom zoo.generate.vocoder import resynthesise\n\n"
+        'found = resynthesise("{name}", *soundfile.read("speech.wav"), seed=7)\n'
+        'soundfile.write("again.wav", found.vocoded.waveform, found.vocoded.sample_rate)',
+        "--recording speech.wav --seed 7 --out again.wav",
+    ),
+    entry.ANY_TO_ANY: (
+        "import soundfile\n\nfrom zoo.generate.joint import give, given\n\n"
+        'found = give("{name}", given("seven"), seed=7)  # or given(picture=..., sound=(waveform, rate)), or given()\n'
+        'found.picture.save("seven.png")\nsoundfile.write("seven.wav", found.sound.waveform, found.sound.sample_rate)',
+        "--text seven --seed 7 --out seven.png",
     ),
     entry.TEXT_GENERATION: (
         "from zoo.generate.text import write\n\n"
@@ -38,14 +70,25 @@ _ZOO = {
         '(found,) = reply("{name}", [], "Who is your favorite band?")\nprint(found.text, found.score)',
         "",
     ),
+    entry.TEXT_TO_IMAGE: (
+        "from zoo.generate.prompting import draw\n\n"
+        '*_, made = draw("{name}", "blue cat", style="google", seed=7)  # progress first, the pictures last\n'
+        'made.sheet.save("cat.png")',
+        '--text "blue cat" --style google --seed 7 --out cat.png',
+    ),
+    entry.IMAGE_TEXT_MATCHING: (
+        'from zoo.generate.matching import find\n\nprint(find("{name}", "a happy cat").text)',
+        '--text "a happy cat"',
+    ),
     entry.IMAGE_CLASSIFICATION: (
         "import torch\n\nimport zoo\n\npictures = torch.zeros(1, 1, 28, 28)  # in [-1, 1]: white is 1, black is -1\n"
         'print(zoo.load("{name}")(pictures).softmax(1))',
         "",
     ),
     entry.AUDIO_CLASSIFICATION: (
-        "import torch\n\nimport zoo\n\nwaveforms = torch.zeros(1, 8000)  # in [-1, 1], 8000 samples a second\n"
-        'print(zoo.load("{name}")(waveforms).softmax(1))',
+        'import torch\n\nimport zoo\n\nmodel = zoo.load("{name}")\n'
+        "waveforms = torch.zeros(1, model.config.sample_rate)  # in [-1, 1], a second\n"
+        "print(model(waveforms).softmax(1))",
         "",
     ),
 }
@@ -93,6 +136,14 @@ from diffusers import DDIMPipeline
 draw = DDIMPipeline.from_pretrained("{place}")
 draw(num_inference_steps=STEPS, generator=torch.manual_seed(7)).images[0].save("picture.png")"""
 
+_FROM_TEXT = """\
+import torch
+from diffusers import DiffusionPipeline
+
+draw = DiffusionPipeline.from_pretrained("{place}")  # a style comes first: google, twitter, openmoji or fluent
+made = draw("google, blue cat", num_inference_steps=STEPS, guidance_scale=GUIDANCE, generator=torch.manual_seed(7))
+made.images[0].save("cat.png")"""
+
 _CHAT_PROMPT = """\
 messages = [{"role": "user", "content": "Have you seen any good movies lately?"}]
 print(write(messages, max_new_tokens=60)[0]["generated_text"][-1]["content"])"""
@@ -139,8 +190,40 @@ def embed(texts, kind):  # 0 messages, 1 replies
 replies = ["Yes, I saw Moana.", "The Beatles, of course!", "I don't like baseball."]
 print((embed(["Who is your favorite band?"], 0) @ embed(replies, 1).T).tolist())""",
     ),
+    entry.TRANSLATION: (
+        "MBartForConditionalGeneration",
+        """\
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+model = AutoModelForSeq2SeqLM.from_pretrained("{place}")
+tokenizer = AutoTokenizer.from_pretrained("{place}")
+given = tokenizer("{source}", return_tensors="pt")
+print(tokenizer.decode(model.generate(**given)[0], skip_special_tokens=True))""",
+    ),
+    entry.IMAGE_TEXT_MATCHING: (
+        "CLIPModel",
+        """\
+import torch
+from PIL import Image
+from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
+
+model = AutoModel.from_pretrained("{place}")
+tokenizer = AutoTokenizer.from_pretrained("{place}")
+processor = AutoImageProcessor.from_pretrained("{place}")
+
+picture = Image.new("RGB", (64, 64), "white")  # yours, laid on white
+picture.paste("red", (16, 16, 48, 48))
+names = ["red square", "cat face", "红色方块", "猫脸"]
+given = tokenizer(names, padding=True, return_tensors="pt") | processor(picture, return_tensors="pt")
+with torch.no_grad():
+    chances = model(**given).logits_per_image.softmax(1)[0]
+print(dict(zip(names, chances.tolist())))""",
+    ),
 }
 """For tasks that read: the class of transformers, and lines of Python with that library alone."""
+SOURCES = {"en-zh": "<zh> where is the station?", "en-arpabet": "algorithm"}
+"""What `{source}` stands for in them, by the first of a checkpoint's labels: in small letters, and before a sentence
+the token of the language to be written."""
 
 _FOLDER = 'folder = "{place}"'
 _SNAPSHOT = 'folder = snapshot_download("{place}")'
@@ -181,6 +264,68 @@ with wave.open("4.wav", "wb") as file:
     file.setparams((1, 2, RATE, 0, "NONE", ""))
     file.writeframes(np.int16(waveform * 32767).tobytes())"""
 
+_SING = """\
+melody, frame, voice = (
+    onnxruntime.InferenceSession(f"{folder}/{part}.onnx") for part in ("melody", "frame", "voice")
+)
+random = np.random.default_rng(7)
+count = 128 // GRID  # frames: eight bars
+told = {"melody": np.full((1, count), TOKENS), "length": np.array([count])}  # TOKENS: no melody; else keys, A0 is 1
+condition = melody.run(None, told)[0]
+memory = {one.name: np.zeros((1, HEADS, count, WIDTH), np.float32) for one in frame.get_inputs()[3:]}
+voices = np.full((1, 4), TOKENS)  # before the first frame
+pieces = []
+for i in range(count):
+    inputs = {"voices": voices, "condition": condition[:, i], "position": np.array(i), **memory}
+    hidden, *kept = frame.run(None, inputs)
+    memory, before, voices = dict(zip(memory, kept)), voices, np.zeros((1, 4), np.int64)
+    for which in ORDER:  # soprano is 0
+        inputs = {"hidden": hidden, "before": before, "voices": voices}
+        chances = np.exp(voice.run(None, inputs)[0][0, which]).cumsum()
+        voices[0, which] = np.searchsorted(chances, random.random() * chances[-1])
+    pieces.append(np.where(voices[0], voices[0] + 20, -1))  # MIDI numbers, -1 for silence
+print(np.stack(pieces))"""
+
+_HIT = """\
+generator = onnxruntime.InferenceSession(f"{folder}/sound_generator.onnx")
+random = np.random.default_rng(7)
+inputs = {"latents": random.standard_normal((COUNT, LATENTS), np.float32)LABELS}
+waveforms = generator.run(None, inputs)[0]  # (COUNT, samples) in [-1, 1]
+waveforms *= 0.95 / np.abs(waveforms).max(1, keepdims=True)
+with wave.open("sounds.wav", "wb") as file:
+    file.setparams((1, 2, RATE, 0, "NONE", ""))
+    file.writeframes(np.int16(waveforms.reshape(-1) * 32767).tobytes())"""
+
+
+_VOCODE = """\
+spectrogram, vocoder = (
+    onnxruntime.InferenceSession(f"{folder}/{part}.onnx") for part in ("spectrogram", "vocoder")
+)
+with wave.open("speech.wav") as file:  # RATE samples a second, one channel, 16 bits
+    samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+waveforms = samples[None, : len(samples) // HOP * HOP].astype(np.float32) / 32768
+mel = spectrogram.run(None, {"waveforms": waveforms})[0]  # (1, frames, MELS)
+code = np.float32(TEMPERATURE) * np.random.default_rng(7).standard_normal(waveforms.shape, np.float32)
+again = vocoder.run(None, {"mel": mel, "code": code})[0][0].clip(-1, 1)
+with wave.open("again.wav", "wb") as file:
+    file.setparams((1, 2, RATE, 0, "NONE", ""))
+    file.writeframes(np.int16(again * 32767).tobytes())"""
+
+_READ = """\
+phonemes, velocity = (onnxruntime.InferenceSession(f"{folder}/{part}.onnx") for part in ("phonemes", "velocity"))
+symbols = np.array([[NUMBERS]])  # "hello" between pauses; all: SYMBOLS
+means, states, times = phonemes.run(None, {"symbols": symbols, "mask": np.ones_like(symbols)})
+length = np.exp(times[0]).round().clip(1, 40).astype(int)  # frames of HOP samples
+share = np.concatenate([(np.arange(n) + 0.5) / n for n in length])
+own = np.repeat(np.concatenate([means[0], states[0]], axis=1), length, axis=0)
+told = np.column_stack([own, share, np.log(np.repeat(length, length))])[None].astype(np.float32)
+mel = np.float32(TEMPERATURE) * np.random.default_rng(7).standard_normal((1, len(share), MELS), np.float32)
+for step in range(STEPS):
+    time, mask = np.full(1, step / STEPS, np.float32), np.ones(mel.shape[:2], np.float32)
+    inputs = {"frames": mel, "time": time, "condition": told, "mask": mask}
+    mel = mel + velocity.run(None, inputs)[0] / np.float32(STEPS)
+np.save("mel.npy", mel)  # what "vocoder" of a model such as waveglow.telephone turns into sound"""
+
 
 def of_zoo(tasks: tuple[str, ...], name: str, *, verse: bool, chat: bool = False) -> tuple[str, str]:
     """Python with this repository's code, and the options of `python -m zoo sample` ("" where it generates nothing)."""
@@ -199,6 +344,9 @@ def of_transformers(place: str, *, verse: bool, chat: bool = False) -> str:
 
 def of_diffusers(place: str, config: dict[str, Any]) -> str:
     """Python with diffusers alone, for a denoiser with this config; its pipeline draws without classes only."""
+    if "latent_channels" in config:
+        code = _FROM_TEXT.replace("STEPS", str(config["sampling_steps"])).replace("GUIDANCE", str(config["guidance"]))
+        return code.replace("{place}", place)
     code = _DENOISE if config["num_classes"] else _DENOISE_FREELY
     words = {"STEPS": "sampling_steps", "CLASSES": "num_classes", "CHANNELS": "channels", "SIZE": "image_size"}
     for word, key in (words | {"GUIDANCE": "guidance"}).items():
@@ -211,12 +359,13 @@ def of_onnxruntime(parts: dict[str, Any], config: dict[str, Any], place: str, *,
 
     `parts` is what graphs.json says of them, `config` the model's config.
     """
-    if "generator" in parts:
-        inputs = parts["generator"]["inputs"]
+    if made := next((part for part in ("generator", "sound_generator") if part in parts), None):
+        inputs, sounds = parts[made]["inputs"], made == "sound_generator"
         count = config.get("num_classes") or 10
-        body = _DRAW.replace("COUNT", str(count)).replace("LATENTS", str(inputs["latents"]["shape"][1]))
+        body = (_HIT if sounds else _DRAW).replace("COUNT", str(count)).replace("RATE", str(config.get("sample_rate")))
+        body = body.replace("LATENTS", str(inputs["latents"]["shape"][1]))
         body = body.replace("LABELS", f', "labels": np.arange({count})' if "labels" in inputs else "")
-        wanted, modules = [], ["from PIL import Image"]
+        wanted, modules = (["import wave"], []) if sounds else ([], ["from PIL import Image"])
     elif "classifier" in parts:
         shape = (1, *parts["classifier"]["inputs"]["inputs"]["shape"][1:])
         what = "pictures in [-1, 1]: white is 1, black is -1"
@@ -228,9 +377,30 @@ def of_onnxruntime(parts: dict[str, Any], config: dict[str, Any], place: str, *,
         body = _SPEAK.replace("LEVELS", str(config["levels"])).replace("RATE", str(config["sample_rate"]))
         body = body.replace("FRAME", str(config["frame_size"]))
         wanted, modules = ["import wave"], []
+    elif {"melody", "frame", "voice"} <= parts.keys():
+        width = config["embedding_dim"] // config["num_heads"]
+        numbers = {"GRID": config["grid"], "TOKENS": config["tokens"], "HEADS": config["num_heads"], "WIDTH": width}
+        body = _SING.replace("ORDER", str(tuple(config["order"])))
+        for word, value in numbers.items():
+            body = body.replace(word, str(value))
+        wanted, modules = [], []
+    elif {"spectrogram", "vocoder"} <= parts.keys():
+        body, wanted, modules = _filled(_VOCODE, config), ["import wave"], []
+    elif {"phonemes", "velocity"} <= parts.keys():
+        said = [SYMBOLS.index(one) for one in (".", "HH", "AH0", "L", "OW1", ".")]
+        body = _READ.replace("NUMBERS", ", ".join(map(str, said))).replace("SYMBOLS", "zoo/data/spoken_text.py")
+        body, wanted, modules = _filled(body, config), [], []
     else:
         return ""
     hub = ["from huggingface_hub import snapshot_download"] if on_hub else []
     head = ["import numpy as np", "import onnxruntime", *hub, *modules]
     folder = (_SNAPSHOT if on_hub else _FOLDER).replace("{place}", place)
     return "\n".join([*wanted, *([""] if wanted else []), *head, "", folder, body])
+
+
+def _filled(body: str, config: dict[str, Any]) -> str:
+    """Lines of code with the numbers of a spectrogram in place of their names."""
+    words = {"RATE": "sample_rate", "HOP": "hop_length", "MELS": "num_mels", "TEMPERATURE": "temperature"}
+    for word, key in (words | {"STEPS": "sampling_steps"}).items():
+        body = body.replace(word, str(config.get(key)))
+    return body

@@ -11,6 +11,15 @@ A request is JSON, {"inputs": ..., "parameters": {...}}; `inputs` is, by what th
   pictures:    a class of the model, or "" for all in turn    -> [{"image": PNG in base64}]
   changes:     a picture, to be changed or enlarged           -> [{"image": PNG in base64}]
   speech:      digits such as "42"                            -> [{"audio": WAV in base64, "sampling_rate": 8000}]
+  reading:     English, at most 300 characters                -> [{"audio": WAV in base64, "sampling_rate": 8000}]
+  drums:       an instrument, or a pattern of a beat          -> [{"audio": WAV in base64, "sampling_rate": 16000}]
+  music:       a melody such as "G4 C5 D5 E5:2", or ""        -> [{"audio": WAV, "sampling_rate": 22050, "midi": MIDI}]
+  vocoding:    a recording of a voice                         -> [{"audio": WAV in base64, "sampling_rate": 8000}]
+  joint:       {"word": ..., "picture": ..., "sound": ...},
+               any of them, or none                           -> [{"word": ..., "image": PNG, "audio": WAV, ...}]
+  drawings:    a description of an emoji                      -> [{"image": PNG in base64}]
+  matches:     {"text": a description}                        -> [{"label": ..., "score": ...}, ...]
+               or a picture, with candidate_labels or without -> [{"label": ..., "score": ...}, ...]
   judges:      a picture or a sound                           -> [{"label": ..., "score": ...}, ...]
 A picture or a sound is a file in base64 or, as the toolkit hands over other content types, as it is. `parameters` are
 those of the zoo's own functions: seed, temperature, form, label, count, speaker, ... A value that cannot be used raises
@@ -31,30 +40,39 @@ sys.path.insert(0, str(Path(__file__).parent))  # the package `zoo` stands besid
 
 from zoo import entry, hub, sample
 from zoo.config import suggestion
+from zoo.data.audio import fit_length
 from zoo.data.media import read_audio, read_picture
 from zoo.data.pairs import as_floats, fitted
 from zoo.generate import (
     audio,
     chat,
+    chorale,
     crossmodal,
     drawing,
+    drums,
     image,
+    joint,
     library,
     masked,
+    matching,
+    prompting,
     provenance,
+    speech,
     text,
     translate,
     translation,
+    vocoder,
 )
 from zoo.generate.inputs import InputError
 from zoo.generate.sampling import probabilities
 
 
 class EndpointHandler:
-    """The one checkpoint under zoo/pretrained, opened once."""
+    """The one checkpoint under zoo/pretrained, opened once; a voice, and beside it what it speaks through."""
 
     def __init__(self, path: str = "") -> None:
         names = sorted(folder.parent.name for folder in hub.PRETRAINED.glob("*/config.json"))
+        names = library.choices(entry.TEXT_TO_SPEECH) or names
         if len(names) != 1:
             raise ValueError(f"{path or '.'} holds {len(names)} checkpoints; `zoo space build endpoint` puts in one")
         self.name = names[0]
@@ -71,6 +89,13 @@ class EndpointHandler:
             entry.IMAGE_TRANSLATION: self.change,
             "enlarging": self.enlarge,
             entry.AUDIO_GENERATION: self.speak,
+            entry.TEXT_TO_SPEECH: self.read,
+            entry.SOUND_GENERATION: self.drum,
+            entry.MUSIC_GENERATION: self.sing,
+            entry.VOCODING: self.vocode,
+            entry.ANY_TO_ANY: self.join,
+            entry.TEXT_TO_IMAGE: self.illustrate,
+            entry.IMAGE_TEXT_MATCHING: self.match,
             entry.IMAGE_CLASSIFICATION: self.see,
             entry.AUDIO_CLASSIFICATION: self.hear,
         }
@@ -176,8 +201,82 @@ class EndpointHandler:
     ) -> list[dict[str, Any]]:
         """Say digits."""
         *_, sound = audio.speak(self.name, inputs, speaker=speaker, temperature=temperature, seed=seed)
-        encoded = _base64(provenance.wav(sound.waveform, sound.sample_rate, sound.source.record))
-        return [{"audio": encoded, "sampling_rate": sound.sample_rate}]
+        return _sounding(sound)
+
+    def read(self, inputs: Any, *, speed: float = 1.0, temperature: float = 0.6, seed: int = 0) -> list[dict[str, Any]]:
+        """Read English aloud."""
+        return _sounding(speech.say(self.name, inputs, speed=speed, temperature=temperature, seed=seed).sound)
+
+    def drum(
+        self, inputs: Any, *, tempo: float | None = None, swing: float | None = None, bars: int = 2, seed: int = 0,
+        seeds: Any = None,
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        """One sound of an instrument, or a beat of a pattern: the name of one, or rows of steps by instrument."""
+        if isinstance(inputs, str) and inputs in drums.instruments(self.name):
+            return _sounding(drums.hit(self.name, inputs, seed=seed))
+        return _sounding(drums.beat(self.name, inputs, tempo=tempo, swing=swing, bars=bars, seed=seed, seeds=seeds))
+
+    def sing(
+        self, inputs: Any, *, bars: int = 8, temperature: float = 1.0, top_p: float = 0.95, tempo: float = 80.0,
+        seed: int = 0,
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        """Set a melody for four voices, or compose so many bars where there is none."""
+        options = {"temperature": temperature, "top_p": top_p, "tempo": tempo, "seed": seed}
+        if inputs in (None, ""):
+            *_, made = chorale.compose(self.name, bars, **options)
+        else:
+            *_, made = chorale.harmonise(self.name, inputs, **options)
+        record = made.source.record
+        sound = _base64(provenance.wav(made.waveform, made.sample_rate, record))
+        notes = _base64(provenance.midi(made.notes, made.tempo, record))
+        return [{"audio": sound, "sampling_rate": made.sample_rate, "midi": notes}]
+
+    def vocode(self, inputs: Any, *, temperature: float = 0.6, seed: int = 0) -> list[dict[str, Any]]:
+        """Turn a recording into its spectrogram, and that into sound again."""
+        made = vocoder.resynthesise(self.name, *_recording(inputs), temperature=temperature, seed=seed)
+        return _sounding(made.vocoded)
+
+    def join(self, inputs: Any, *, seed: int = 0) -> list[dict[str, Any]]:
+        """A digit in any form, or in none, in every form."""
+        what = inputs or {}
+        if not isinstance(what, dict) or not what.keys() <= {"word", "picture", "sound"}:
+            raise InputError("inputs must be an object with any of word, picture and sound")
+        picture = _picture(what["picture"]) if what.get("picture") else None
+        heard = _recording(what["sound"]) if what.get("sound") else None
+        found = joint.give(self.name, joint.given(what.get("word", ""), picture, heard), seed=seed)
+        made, record = found.sound, found.source.record
+        return [
+            {
+                "word": found.word,
+                "scores": found.probabilities,
+                "image": _base64(provenance.png(found.picture, record)),
+                "audio": _base64(provenance.wav(made.waveform, made.sample_rate, record)),
+                "sampling_rate": made.sample_rate,
+            }
+        ]
+
+    def illustrate(
+        self, inputs: Any, *, style: str = prompting.STYLES[0], count: int = 4, seed: int = 0, steps: int | None = None,
+        guidance: float | None = None,
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        """Draw emoji of a text, on one sheet: a PNG that says how it was made."""
+        *_, made = prompting.draw(
+            self.name, inputs, style=style, count=count, seed=seed, steps=steps, guidance=guidance
+        )
+        return [{"image": _base64(provenance.png(made.sheet, made.source.record))}]
+
+    def match(
+        self, inputs: Any, *, candidate_labels: Any = None, language: str = "en", top: int = 8
+    ) -> list[dict[str, Any]]:
+        """Find emoji of a description, {"text": ...}, or the names or candidate labels that fit a picture."""
+        if isinstance(inputs, dict):
+            found = matching.find(self.name, inputs.get("text"), top=top)
+        elif candidate_labels is not None:
+            labels = matching.score(self.name, _picture(inputs), candidate_labels)
+            return [{"label": label, "score": share} for label, share in labels]
+        else:
+            found = matching.describe(self.name, _picture(inputs), language=language, top=top)
+        return [{"label": one.title, "score": one.share} for one in found.matches]
 
     def see(self, inputs: Any) -> list[dict[str, Any]]:
         """Judge a picture; one of a digit or of clothes is dark on light or light on dark."""
@@ -190,13 +289,13 @@ class EndpointHandler:
         return self._scores(seen.astype("float32")[None, None] * 2 - 1)
 
     def hear(self, inputs: Any) -> list[dict[str, Any]]:
-        """Judge a recording of one word."""
-        if not isinstance(inputs, str | bytes):
-            raise InputError("inputs must be a sound: a WAV or FLAC file, in base64 where the request is JSON")
-        with _file(inputs) as path:
-            word = crossmodal.spoken_word(*read_audio(path))
+        """Judge a recording of one word, or of one drum."""
+        given = _recording(inputs)
         config = self.loaded.network.config
-        return self._scores(crossmodal.fit_length(word, config.frames * config.hop_length)[None])
+        length = config.frames * config.hop_length
+        if self.loaded.recipe.get("dataset") == "drums":
+            return self._scores(drums.heard(*given, config.sample_rate, length)[None])
+        return self._scores(fit_length(crossmodal.spoken_word(*given), length)[None])
 
     def _scores(self, inputs: Any) -> list[dict[str, Any]]:
         (logits,) = self.loaded.network.run("classifier", inputs=inputs)
@@ -211,6 +310,19 @@ def _picture(inputs: Any, *, opaque: bool = False) -> Any:
         return inputs
     with _file(inputs) as path:
         return read_picture(path, opaque=opaque)
+
+
+def _recording(inputs: Any) -> tuple[Any, int]:
+    """Samples and their rate from a file's bytes."""
+    if not isinstance(inputs, str | bytes):
+        raise InputError("inputs must be a sound: a WAV or FLAC file, in base64 where the request is JSON")
+    with _file(inputs) as path:
+        return read_audio(path)
+
+
+def _sounding(sound: audio.Sound) -> list[dict[str, Any]]:
+    encoded = _base64(provenance.wav(sound.waveform, sound.sample_rate, sound.source.record))
+    return [{"audio": encoded, "sampling_rate": sound.sample_rate}]
 
 
 def _base64(data: bytes) -> str:

@@ -20,7 +20,7 @@ from PIL import Image
 
 from zoo import checkpoint, hub
 from zoo.data.load import load
-from zoo.generate.sheet import to_bytes
+from zoo.generate.grid import to_bytes
 from zoo.metrics.frechet import fit, frechet_distance
 from zoo.metrics.restoration import absolute_error, psnr, ssim
 from zoo.models.image.srgan import SRGAN, SRGANConfig

@@ -29,7 +29,10 @@ MINUTES = (2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0)
 
 @dataclass(frozen=True)
 class Course:
-    """A model's training: minutes and validation loss, in bits a character where it has them, at each evaluation."""
+    """A model's training: minutes and validation loss, in bits a character where it has them, at each evaluation.
+
+    Minutes are the processor's where the recipe's record has them, else the clock's.
+    """
 
     name: str
     parameters: int
@@ -49,7 +52,8 @@ def course_of(folder: Path) -> Course:
     recipe, metrics, curves = (
         read_json(folder / name) for name in ("recipe.json", "metrics.json", "timeline/curves.json")
     )
-    settings, steps, minutes = recipe["settings"], recipe["steps"], recipe["wall_seconds"] / 60
+    settings, steps = recipe["settings"], recipe["steps"]
+    minutes = (recipe.get("cpu_seconds") or recipe["wall_seconds"]) / 60
     window = settings["config"].get("window", settings["config"]["context_length"])
     size = settings["batch_size"] * settings["accumulation"] * window
     found = curves["curves"]

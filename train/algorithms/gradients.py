@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
@@ -42,6 +44,16 @@ def synchronised(model: nn.Module, accelerator: Accelerator) -> None:
     """Let batch norms share statistics over processes, which torch does on GPUs alone; on CPUs each has its own."""
     if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
         nn.SyncBatchNorm.convert_sync_batchnorm(model)
+
+
+def real_of(batch: dict[str, Any]) -> Tensor:
+    """What an adversary is shown of a batch: pictures (n, c, h, w), laid out as convolutions like them, or waveforms
+    (n, t)."""
+    if "waveform" in batch:
+        sounds: Tensor = batch["waveform"]
+        return sounds
+    pictures: Tensor = batch["image"].contiguous(memory_format=torch.channels_last)
+    return pictures
 
 
 def due(weight: float, every: int, noise: Noise) -> bool:

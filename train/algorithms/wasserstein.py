@@ -19,7 +19,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from train.algorithms.gradients import apply, synchronised
+from train.algorithms.gradients import apply, real_of, synchronised
 from zoo.noise import Noise
 
 
@@ -82,7 +82,7 @@ class WassersteinUpdate:
 
     def __call__(self, batch: dict[str, Any], noise: Noise) -> dict[str, Tensor]:
         """See `train.recipe.Update`; each process cuts its own rows. Raises ValueError for fewer rows than steps."""
-        real, steps = batch["image"], self.settings.critic_steps
+        real, steps = real_of(batch), self.settings.critic_steps
         if len(real) < steps:
             raise ValueError(f"a process has {len(real)} samples a step; critic_steps is {steps} and needs as many")
         labels = batch["label"].tensor_split(steps) if self.conditional else (None,) * steps

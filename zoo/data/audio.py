@@ -18,6 +18,14 @@ FRAMES_APART = 10
 """Batches are as long as a multiple of so many frames: a few shapes recur, for which kernels are prepared once."""
 
 
+def fit_length(waveform: np.ndarray, length: int) -> np.ndarray:
+    """A waveform float32 (t,) cut in the middle, or silent evenly on both sides, to (length,)."""
+    missing = length - len(waveform)
+    if missing < 0:
+        return waveform[-missing // 2 :][:length]
+    return np.pad(waveform, (missing // 2, missing - missing // 2))
+
+
 class Waveforms:
     """One split of spoken words: waveforms float32 (t,) in [-1, 1], digits (words) and voices int64 (n,)."""
 

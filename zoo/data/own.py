@@ -29,6 +29,7 @@ KINDS: dict[str, Kind] = {
     entry.IMAGE_TRANSLATION: "image",
     entry.TEXT_GENERATION: "text",
     entry.AUDIO_GENERATION: "audio",
+    entry.SOUND_GENERATION: "audio",
     entry.AUDIO_CLASSIFICATION: "audio",
 }
 """What a model of each task learns from."""
@@ -77,7 +78,8 @@ def open_own(
       their nearest known likeness or left out; more than a fifth left out is an error. For a tokenizer of verse the
       regulated poems in the text are used, as `zoo.data.text.Poems` gives them.
     - Sounds (WAV, FLAC, OGG, MP3): mono, at `config.sample_rate`, silence trimmed, cut to 1.2 s, at one peak; batches
-      as `zoo.data.audio.Clips` gives them. `speakers` are the known voices by number (see `own_audio.read_sounds`).
+      as `zoo.data.audio.Clips` gives them. `speakers` are the known voices by number (see `own_audio.read_sounds`). A
+      model of short sounds gets `zoo.data.drums.OneShots` of them.
 
     `batch_size`: the training split must hold as many samples. `licence`: what the card says where no README.md
     beside the data says it ("unknown" otherwise). `skip_damaged`: leave out files that cannot be read and those of
@@ -109,6 +111,10 @@ def open_own(
         from zoo.data.own_audio import read_sounds
 
         splits = read_sounds(found, config, speakers, needs_classes=entry.AUDIO_CLASSIFICATION in tasks)
+        if entry.SOUND_GENERATION in tasks:
+            from zoo.data.drums import own_sounds
+
+            splits = {split: own_sounds(words, config, split) for split, words in splits.items()}
     fingerprint = hashlib.sha256("\n".join(sorted(found.hashes)).encode()).hexdigest()
     for data in splits.values():
         data.fingerprint = fingerprint

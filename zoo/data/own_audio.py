@@ -64,7 +64,7 @@ def read_sounds(found: Found, config: Any, speakers: Sequence[str], *, needs_cla
             waveforms.append(wave)
             found.hashes.append(sha256(data))
     found.settle()
-    limit: int = getattr(config, "num_digits", 0) or config.num_classes
+    limit: int = getattr(config, "num_digits", 0) or config.num_classes or 1
     kept, labels, words = _words(found, items, limit)
     if needs_classes and len(labels) < 2:
         raise OwnDataError(f"{found.path} has one class; a classifier needs at least 2, each a sub-folder")

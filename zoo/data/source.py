@@ -37,6 +37,12 @@ class Info:
     """Where the rows lie when another set has the same ones: its name."""
 
 
+_DRUMMERS = (
+    "Audiophob's kit and Sonic Pi's samples by freesound.org's EKVelika, n1ghthawk, menegass, soneproject, Rodrigo The "
+    "Mad, Dolfeus, Snapper4298, zgump, cubix, DWSD, adammusic18, hullum, Adriak909, Zajo, Neotone, looppool, dio_333 "
+    "and others (CC0); rumpf_kit_z01 by Emanuel Rumpf (CC BY 3.0); circAfrique v4 by Jim Harney (CC BY-SA 3.0); "
+    "BJA_Pacific by Luc Tanguay and Bransin James Anderson (CC BY-SA 3.0 US); cut, faded and resampled"
+)
 _EMOJI = (
     "Noto Emoji (Apache-2.0; Google), Twemoji (CC BY 4.0; Twitter and contributors), OpenMoji (CC BY-SA 4.0; "
     "HfG Schwäbisch Gmünd and contributors), Fluent Emoji (MIT; Microsoft); names from Unicode CLDR"
@@ -58,6 +64,25 @@ INFOS: dict[str, Info] = {
             "Zohar Jackson and the contributors (jackson, nicolas, theo, yweweler, george, lucas)",
         ),
         Info(
+            "drums", "Drum one-shots from free kits", "cc-by-sa-3.0",
+            "https://packages.debian.org/bookworm/hydrogen-drumkits", "", _DRUMMERS,
+        ),
+        Info(
+            "telephone_prompts", "Telephone prompts (Asterisk core sounds)", "cc-by-sa-3.0",
+            "https://downloads.asterisk.org/pub/telephony/sounds", "",
+            "Allison Smith (voice); financial contributions by Digium, Inc.; Asterisk core sounds",
+        ),
+        Info(
+            "ljspeech_mini", "LJ Speech (a part of it)", "other", "https://keithito.com/LJ-Speech-Dataset",
+            "", "read by Linda Johnson for LibriVox, collected by Keith Ito; in the public domain",
+        ),
+        Info(
+            "trimodal_digits", "MNIST and the Free Spoken Digit Dataset, paired by digit", "cc-by-sa-4.0",
+            "https://github.com/Jakobovski/free-spoken-digit-dataset", "",
+            "pictures: Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, 1998 (CC BY-SA 3.0); recordings: Zohar Jackson and "
+            "the contributors (CC BY-SA 4.0)", folder="mnist",
+        ),
+        Info(
             "tiny_shakespeare", "Tiny Shakespeare", "other", "https://github.com/karpathy/char-rnn",
             "karpathy/tiny_shakespeare", "the plays are in the public domain; selection by A. Karpathy (MIT)",
         ),
@@ -74,6 +99,10 @@ INFOS: dict[str, Info] = {
         ),
         Info(
             "emoji_faces", "Emoji faces in four open styles, by style", "cc-by-sa-4.0", "https://emojibase.dev", "",
+            _EMOJI, folder="emoji",
+        ),
+        Info(
+            "emoji_names", "Emoji in four open styles, with names", "cc-by-sa-4.0", "https://emojibase.dev", "",
             _EMOJI, folder="emoji",
         ),
         Info(
@@ -102,6 +131,11 @@ INFOS: dict[str, Info] = {
         Info(
             "cmudict", "CMU Pronouncing Dictionary", "bsd-2-clause", "https://github.com/cmusphinx/cmudict", "",
             "(c) 1993-2015 Carnegie Mellon University",
+        ),
+        Info(
+            "jsb_chorales", "JSB Chorales", "other", "https://github.com/czhuang/JSB-Chorales-dataset", "",
+            "J. S. Bach's music is in the public domain; splits of N. Boulanger-Lewandowski, Y. Bengio, P. Vincent, "
+            "2012, with the voices apart by C.-Z. A. Huang et al., 2017; the encoding states no licence",
         ),
     )
 }  # fmt: skip

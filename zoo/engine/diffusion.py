@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from zoo.engine import Network
-from zoo.nn.ddim import Schedule, guided, sample
+from zoo.nn.ddim import LATENT_LIMIT, Schedule, guided, sample
 
 ROWS = 16
 """Pictures that the network is given at once: more at a time no longer fit into a processor's cache."""
@@ -66,3 +66,43 @@ def draw(
 
     noise = latents.reshape(len(latents), config.channels, config.image_size, config.image_size)
     return sample(schedule, predict, noise, config.sampling_steps if steps is None else steps)
+
+
+def draw_prompts(
+    network: Network, latents: np.ndarray, ids: np.ndarray, *, steps: int | None = None, guidance: float | None = None
+) -> Iterator[tuple[float, np.ndarray]]:
+    """latents float32 (n, c * h * w), prompts int64 (n, context_length) -> as `draw`, by way of latent codes.
+
+    `guidance` 1 follows the prompt as it was learnt, more follows it further, at twice the time. Before the last step
+    the images are empty (0, 3, h, w): only the last code is decoded.
+    """
+    config = network.config
+    weight = config.guidance if guidance is None else guidance
+    schedule = Schedule(config.noise_schedule, config.train_steps, config.prediction)
+    (context,) = network.run("prompt_encoder", ids=ids)
+    empty = np.zeros((1, config.context_length), np.int64)
+    empty[0, :2] = config.begin_token, config.end_token
+    (nothing,) = network.run("prompt_encoder", ids=empty)
+
+    def run(noisy: np.ndarray, time: int, told: np.ndarray) -> np.ndarray:
+        found: np.ndarray
+        times = np.full(len(noisy), time, np.float32)
+        (found,) = network.run("latent_denoiser", noisy=noisy, time=times, context=told)
+        return found
+
+    def predict(noisy: np.ndarray, time: int) -> np.ndarray:
+        if weight == 1:
+            return run(noisy, time, context)
+        both = np.concatenate([context, np.broadcast_to(nothing, context.shape)])
+        conditional, unconditional = np.split(run(np.concatenate([noisy, noisy]), time, both), 2)
+        found: np.ndarray = guided(conditional, unconditional, weight)
+        return found
+
+    side = config.image_size // 2 ** (len(config.autoencoder_widths) - 1)
+    noise = latents.reshape(len(latents), config.latent_channels, side, side)
+    count = config.sampling_steps if steps is None else steps
+    for share, codes in sample(schedule, predict, noise, count, LATENT_LIMIT):
+        if share < 1:
+            yield share, np.empty((0, 3, config.image_size, config.image_size), np.float32)
+        else:
+            yield share, network.run("latent_decoder", latents=codes)[0]

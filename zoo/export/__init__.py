@@ -13,9 +13,12 @@ from pathlib import Path
 
 from zoo import checkpoint
 from zoo.config import suggestion
+from zoo.data.captions import CATALOGUE
 from zoo.data.dialogue import REPLIES
 from zoo.export.bert import write_bert
+from zoo.export.clip import write_clip
 from zoo.export.diffusers import write_pipeline
+from zoo.export.latent_diffusion import write_latent_diffusion
 from zoo.export.mbart import write_mbart
 from zoo.export.transformers import write_gpt2
 
@@ -23,9 +26,11 @@ FORMATS = ("transformers", "diffusers", "onnx")
 """Formats that can be asked for; where no class fits a model, `zoo.export.transformers` says why."""
 NATIVE: dict[str, tuple[str, Callable[[Path, Path], None]]] = {
     "bert": ("transformers", write_bert),
+    "contrastive": ("transformers", write_clip),
     "gpt": ("transformers", write_gpt2),
     "seq2seq": ("transformers", write_mbart),
     "diffusion": ("diffusers", write_pipeline),
+    "text_to_image": ("diffusers", write_latent_diffusion),
 }
 """Models that another library has a class for -> its name, and what writes the folder."""
 
@@ -88,7 +93,7 @@ def write_onnx(folder: Path, out: Path, bits: int = 32) -> None:
 
     Graphs that are missing, or of other weights, are made. Raises CheckpointError as `zoo.export.graphs.export` does.
     """
-    for name in ("config.json", "model.safetensors", "tokenizer.json", REPLIES):
+    for name in ("config.json", "model.safetensors", "tokenizer.json", REPLIES, CATALOGUE):
         if (folder / name).is_file():
             shutil.copy(folder / name, out / name)
     if not copy_graphs(folder, out, bits):

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from zoo.models.image.diffusion import DiffusionConfig
+    from zoo.models.image.text_to_image import LatentDiffusionConfig
 
-_NAMES = (
+NETWORK_NAMES = (
     (r"^time\.0\.", "time_embedding.linear_1."),
     (r"^time\.2\.", "time_embedding.linear_2."),
-    (r"^classes\.", "class_embedding."),
     (r"^first\.", "conv_in."),
     (r"^norm\.", "conv_norm_out."),
     (r"^last\.", "conv_out."),
@@ -35,10 +35,14 @@ _NAMES = (
     (r"\.blocks\.", ".resnets."),
     (r"\.embed\.", ".time_emb_proj."),
     (r"\.shortcut\.", ".conv_shortcut."),
+)
+"""Patterns in our names and what stands there in theirs, one after the other; of autoencoders, too."""
+_NAMES = (
+    *NETWORK_NAMES,
+    (r"^classes\.", "class_embedding."),
     (r"(attentions\.\d+)\.norm\.", r"\1.group_norm."),
     (r"(attentions\.\d+)\.proj\.", r"\1.to_out.0."),
 )
-"""Patterns in our names and what stands there in theirs, one after the other."""
 
 
 def write_pipeline(folder: Path, out: Path) -> None:
@@ -56,12 +60,18 @@ def write_pipeline(folder: Path, out: Path) -> None:
     write_json(out / "model_index.json", {"_class_name": "DDIMPipeline", **parts})
 
 
+def renamed(name: str, names: tuple[tuple[str, str], ...]) -> str:
+    """A tensor's name after all the patterns."""
+    for ours, theirs in names:
+        name = re.sub(ours, theirs, name)
+    return name
+
+
 def unet_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The tensors by the names of UNet2DModel, where queries, keys and values are layers of their own."""
     found = {}
     for name, tensor in tensors.items():
-        for ours, theirs in _NAMES:
-            name = re.sub(ours, theirs, name)
+        name = renamed(name, _NAMES)
         if ".qkv." in name:
             for part, rows in zip("qkv", tensor.chunk(3), strict=True):
                 found[name.replace(".qkv.", f".to_{part}.")] = rows.contiguous()
@@ -96,7 +106,7 @@ def unet_config(config: DiffusionConfig) -> dict[str, Any]:
     }
 
 
-def scheduler_config(config: DiffusionConfig) -> dict[str, Any]:
+def scheduler_config(config: DiffusionConfig | LatentDiffusionConfig) -> dict[str, Any]:
     """scheduler_config.json of the DDIMScheduler: our schedule, and the times at which our sampler asks."""
     return {
         "_class_name": "DDIMScheduler",

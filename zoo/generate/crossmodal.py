@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
+from zoo.data.audio import fit_length
 from zoo.generate import library
 from zoo.generate.audio import MAX_DIGITS, Sound, checked, speak
 from zoo.generate.drawing import ink_of, like_digits
@@ -45,6 +46,14 @@ class Recognition:
 
 
 @dataclass(frozen=True)
+class Named:
+    """A number in English words and Chinese characters: by rule, no model has a part in it."""
+
+    text: str
+    source: Source
+
+
+@dataclass(frozen=True)
 class Realisation:
     """A number in every form: English words, Chinese characters, a picture of its digits, and their sound."""
 
@@ -67,6 +76,13 @@ def read_number(text: str) -> str:
     if len(digits) > MAX_DIGITS:
         raise InputError(f"{quoted(given)} has {len(digits)} digits; at most {MAX_DIGITS} are allowed")
     return digits
+
+
+def number_in_words(digits: str, *, parents: tuple[Record, ...] = ()) -> Named:
+    """ "42" -> "forty-two · 四十二". `parents` are as for `realise`. Raises InputError for what is no number."""
+    digits = read_number(digits)
+    record = Record("crossmodal.number_in_words", parameters={"digits": digits}, parents=parents)
+    return Named(f"{in_english(digits)} · {in_chinese(digits)}", Source("", "", None, "", "", record))
 
 
 def number_given(text: str) -> Record:
@@ -100,11 +116,15 @@ def recognise_speech(waveform: np.ndarray, sample_rate: int) -> Recognition:
     The loudest second of speech is looked for and the silence around it left out. Raises InputError for silence
     and for a recording that is too short or too long.
     """
-    word = spoken_word(waveform, sample_rate)
+    return recognise_word(spoken_word(waveform, sample_rate), recording(waveform, sample_rate))
+
+
+def recognise_word(word: np.ndarray, given: Record) -> Recognition:
+    """What digit the judge of words hears in a `spoken_word`, which `given` is the recording of."""
     judge = _judge("spoken_digits")
     config = judge.network.config
     heard = fit_length(word, config.frames * config.hop_length)[None]
-    return _recognition(judge, heard, "crossmodal.recognise_speech", recording(waveform, sample_rate))
+    return _recognition(judge, heard, "crossmodal.recognise_speech", given)
 
 
 def spoken_word(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
@@ -136,14 +156,6 @@ def spoken_word(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
         last = first + size
     word: np.ndarray = samples[max(0, (first - MARGIN) * frame) : (last + MARGIN) * frame]
     return word
-
-
-def fit_length(waveform: np.ndarray, length: int) -> np.ndarray:
-    """A waveform float32 (t,) cut in the middle, or silent evenly on both sides, to (length,): what its judge hears."""
-    missing = length - len(waveform)
-    if missing < 0:
-        return waveform[-missing // 2 :][:length]
-    return np.pad(waveform, (missing // 2, missing - missing // 2))
 
 
 def _stretches(voiced: np.ndarray, bridge: int = 15) -> list[tuple[int, int]]:
@@ -198,14 +210,15 @@ def _realise(
 ) -> Iterator[float | Realisation]:
     yield 0.0
     picture = draw_number(PAINTER, digits, seed=seed, truncation=0.8)
-    picture = replace(picture, source=_after(parents, picture.source))
+    picture = replace(picture, source=after(parents, picture.source))
     for step in sound_steps:
         if isinstance(step, Sound):
-            sound = replace(step, source=_after(parents, step.source))
+            sound = replace(step, source=after(parents, step.source))
             yield Realisation(in_english(digits), in_chinese(digits), picture, sound)
         else:
             yield step
 
 
-def _after(parents: tuple[Record, ...], source: Source) -> Source:
+def after(parents: tuple[Record, ...], source: Source) -> Source:
+    """The source of something that was made from what `parents` are the records of."""
     return replace(source, record=replace(source.record, parents=parents))

@@ -20,10 +20,10 @@ from zoo.engine import Network, diffusion
 from zoo.entry import IMAGE_AUTOENCODING, IMAGE_GENERATION
 from zoo.generate import library
 from zoo.generate.drawing import ink_of, like_clothes, like_colours, like_digits
+from zoo.generate.grid import grid, to_bytes
 from zoo.generate.inputs import InputError, number, one_of, seed_of, whole, words
 from zoo.generate.library import Source, source_of
 from zoo.generate.provenance import Record, drawing, gif, webp
-from zoo.generate.sheet import grid, to_bytes
 from zoo.noise import Noise
 
 MAX_COUNT = 100

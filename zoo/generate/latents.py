@@ -20,11 +20,11 @@ from PIL import Image
 from zoo.data.source import INFOS
 from zoo.entry import IMAGE_AUTOENCODING
 from zoo.generate import library
+from zoo.generate.grid import grid
 from zoo.generate.image import ENLARGED, Pictures, as_seen, class_names, encode, generate, images_of, sheet_of
 from zoo.generate.inputs import InputError, number, one_of, quoted, seed_of, whole, words
 from zoo.generate.library import Loaded, source_of
 from zoo.generate.provenance import Record, drawing
-from zoo.generate.sheet import grid
 from zoo.noise import Noise
 
 MAX_AMOUNT = 3.0

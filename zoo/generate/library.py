@@ -30,9 +30,11 @@ __all__ = [
     "Source",
     "add",
     "choices",
+    "choices_by_task",
     "config_of",
     "does",
     "figure_of",
+    "figures_of",
     "folder_of",
     "get",
     "labels_of",
@@ -52,6 +54,13 @@ DEFAULTS = {
     entry.TEXT_CLASSIFICATION: "bert.topic",
     entry.RETRIEVAL: "bert.retrieval",
     entry.AUDIO_GENERATION: "wavenet.spoken-digits",
+    entry.SOUND_GENERATION: "wavegan.drums",
+    entry.MUSIC_GENERATION: "music_transformer.chorales",
+    entry.VOCODING: "waveglow.telephone",
+    entry.TEXT_TO_SPEECH: "tts.telephone",
+    entry.ANY_TO_ANY: "trimodal_digits.digits",
+    entry.IMAGE_TEXT_MATCHING: "contrastive.emoji",
+    entry.TEXT_TO_IMAGE: "text_to_image.emoji",
 }
 """What a task uses unless something else is chosen; it stands first among the choices."""
 MAX_LOADED = 12
@@ -187,9 +196,20 @@ def does(values: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _folders() -> dict[str, Path]:
     """Every choice and its folder: the bundled checkpoints, then the added ones."""
-    bundled = {path.parent.name: path.parent for path in sorted(hub.PRETRAINED.glob("*/config.json"))}
+    root = str(hub.PRETRAINED)  # as text: a page asks a hundred times, and Path.glob takes five times as long
+    inside = sorted(os.listdir(root)) if os.path.isdir(root) else []
+    bundled = {name: hub.PRETRAINED / name for name in inside if os.path.isfile(f"{root}/{name}/config.json")}
     with _lock:
         return bundled | {name: folder for name, folder in _added.items() if name not in bundled}
+
+
+def _folder(name: str) -> Path | None:
+    """The folder of a choice, or None where there is none of that name."""
+    bundled = hub.PRETRAINED / name
+    if os.path.basename(name) == name not in ("", ".", "..") and os.path.isfile(f"{bundled}/config.json"):
+        return bundled
+    with _lock:
+        return _added.get(name)
 
 
 def names() -> list[str]:
@@ -211,16 +231,24 @@ def _configs() -> Iterator[tuple[str, Path, dict[str, Any]]]:
 
 def choices(task: str) -> list[str]:
     """Names of the checkpoints that do `task`, its default first. Reads config.json only; torch is not imported."""
-    names = [name for name, _, values in _configs() if task in does(values)]
-    return sorted(names, key=lambda name: name != DEFAULTS.get(task))
+    return choices_by_task().get(task, [])
+
+
+def choices_by_task() -> dict[str, list[str]]:
+    """`choices` of every task that has any, in the order of entry.TASKS."""
+    found: dict[str, list[str]] = {task: [] for task in entry.TASKS}
+    for name, _, values in _configs():
+        for task in does(values):
+            found[task].append(name)
+    return {task: sorted(of, key=lambda name: name != DEFAULTS.get(task)) for task, of in found.items() if of}
 
 
 def _chosen(name: str, task: str | None = None) -> tuple[str, Path]:
     """The choice `name` and its folder. Raises InputError naming what exists when there is none, or not for `task`."""
     text = words("the model", name, longest=400).strip()
-    if text not in _folders() and ("/" in text or os.path.isdir(text)):
+    if _folder(text) is None and ("/" in text or os.path.isdir(text)):
         text = add(text)
-    folder = _folders().get(text)
+    folder = _folder(text)
     if folder is not None:
         if task is None:
             return text, folder
@@ -256,6 +284,14 @@ def recipe_of(name: str, task: str | None = None) -> dict[str, Any]:
     text, folder = _chosen(name, task)
     path = folder / "recipe.json"
     return _read(text, path) if path.is_file() else {}
+
+
+def figures_of(name: str) -> list[dict[str, Any]]:
+    """What metrics.json of a choice states, as it stands there; none when it has none. Raises InputError."""
+    text, folder = _chosen(name)
+    path = folder / "metrics.json"
+    found = _read(text, path).get("figures") if path.is_file() else None
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 def _read(name: str, path: Path) -> dict[str, Any]:
@@ -355,7 +391,7 @@ def add(name_or_repo_or_folder: str) -> str:
     given = words("the checkpoint", name_or_repo_or_folder, longest=400).strip()
     if not given:
         raise InputError("name a checkpoint: a Hub id such as user/name or user/name@revision, or a local folder")
-    if given in _folders():
+    if _folder(given) is not None:
         get(given)
         return given
     if os.environ.get("SPACE_ID") and (os.path.exists(os.path.expanduser(given)) or given[:1] in "/.~\\"):
@@ -371,9 +407,8 @@ def add(name_or_repo_or_folder: str) -> str:
             if known == folder:
                 return name
     name = given if found.origin in ("hub", "cache") else loaded.name
-    taken = _folders()
     number, free = 2, name
-    while free in taken:
+    while _folder(free) is not None:
         free, number = f"{name} ({number})", number + 1
     with _lock:
         _added[free] = folder

@@ -1,4 +1,4 @@
-"""What a result says of itself: written into the PNG, WAV, WEBP, GIF or TXT that holds it, read from strangers' files.
+"""What a result says of itself: written into the file that holds it, read from strangers' files.
 
 A `Record` is enough to make the result again: the operation, its model with the sha256 of its weights, seed and
 parameters, and for cross-modal results the records of the steps before it. A file carries it as one line of JSON:
@@ -7,9 +7,10 @@ parameters, and for cross-modal results the records of the steps before it. A fi
     WAV    a chunk "zoo " after the samples, beside LIST/INFO and XMP ("_PMX")
     WEBP   a chunk "zoo " after the frames, beside XMP
     GIF    an application block "zooRecord01" after the frames, beside XMP
+    MIDI   a chunk "zoo " after the tracks, which players pass over, beside a text and a copyright event
     TXT    a footer after a line of its own; the text before it is untouched
 
-Pixels, samples and characters are what they would be without it. XMP states IPTC's digital source type
+Pixels, samples, notes and characters are what they would be without it. XMP states IPTC's digital source type
 "trainedAlgorithmicMedia", by which other programs know what a machine made. Everything read here is untrusted: sizes
 are looked at before bytes, nothing compressed is unfolded, and what is not of the expected form is refused in words.
 """
@@ -40,13 +41,15 @@ from PIL.PngImagePlugin import PngInfo
 
 from zoo import __version__
 from zoo.config import suggestion
+from zoo.data.chorales import Note
 from zoo.data.media import DAMAGED, MAX_FILE_BYTES, InputError, decode_picture
+from zoo.data.midi import decode_midi, write_midi
 from zoo.generate.inputs import quoted
 from zoo.noise import MAX_SEED
 
 __all__ = [
-    "FORMAT", "KINDS", "LIBRARIES", "Kind", "Marked", "ProvenanceError", "Record", "drawing", "gif", "installed",
-    "look", "picture_of", "png", "read", "recording", "txt", "wav", "webp",
+    "FORMAT", "KINDS", "LIBRARIES", "Kind", "Marked", "ProvenanceError", "Record", "contents", "drawing", "gif",
+    "installed", "look", "midi", "picture_of", "png", "read", "recording", "txt", "wav", "webp",
 ]  # fmt: skip
 
 FORMAT = 1
@@ -123,7 +126,8 @@ class Marked:
     data: bytes
 
     def payload(self) -> Any:
-        """Pixels uint8 (h, w, 3), frames uint8 (n, h, w, 3), samples int16 (t,) or text. Raises InputError."""
+        """Pixels uint8 (h, w, 3), frames uint8 (n, h, w, 3), samples int16 (t,), notes int64 (n, 4) or text. Raises
+        InputError."""
         return KINDS[self.kind].decode(self.data)
 
 
@@ -156,6 +160,13 @@ def wav(waveform: np.ndarray, sample_rate: int, record: Record) -> bytes:
         _chunk(b"_PMX", _xmp(record).encode()), _chunk(_CHUNK, _dumped(record).encode()),
     ]  # fmt: skip
     return _chunk(b"RIFF", b"WAVE" + b"".join(chunks))
+
+
+def midi(notes: Sequence[Note], tempo: float, record: Record) -> bytes:
+    """Notes of four voices at `tempo` quarters a minute -> a MIDI file that says how it was made."""
+    made = write_midi(notes, tempo, words=_ascii(_mark(record)), copyright_words=_ascii(record.licence))
+    body = _dumped(record).encode()
+    return made + _CHUNK + struct.pack(">I", len(body)) + body
 
 
 def txt(text: str, record: Record) -> str:
@@ -301,17 +312,18 @@ def read(path_or_bytes: str | os.PathLike[str] | bytes) -> Record:
 
 
 def look(path_or_bytes: str | os.PathLike[str] | bytes) -> Marked:
-    """Read what a PNG, WAV, WEBP or TXT says of itself; its pixels, samples or text are left for `payload`.
+    """Read what a PNG, WAV, WEBP, GIF, MIDI or TXT says of itself; its pixels, samples, notes or text are left for
+    `payload`.
 
     Raises ProvenanceError when it is none of them, is too large, damaged or cut short, says nothing or says it twice,
     or when what it says is not of the form that is written here.
     """
-    data = path_or_bytes if isinstance(path_or_bytes, bytes) else _contents(Path(path_or_bytes))
+    data = path_or_bytes if isinstance(path_or_bytes, bytes) else contents(Path(path_or_bytes))
     if len(data) > MAX_FILE_BYTES:
         raise ProvenanceError(f"the file has {len(data):,} bytes; at most {MAX_FILE_BYTES:,} are read")
     kind = next((name for name, one in KINDS.items() if one.is_one(data)), None)
     if kind is None:
-        raise ProvenanceError("the file is no PNG, WAV, WEBP or TXT; only these say how they were made")
+        raise ProvenanceError("the file is no PNG, WAV, WEBP, GIF, MIDI or TXT; only these say how they were made")
     found = KINDS[kind].lines(data)
     if not found:
         raise ProvenanceError(
@@ -322,7 +334,8 @@ def look(path_or_bytes: str | os.PathLike[str] | bytes) -> Marked:
     return _marked(kind, found[0], data)
 
 
-def _contents(path: Path) -> bytes:
+def contents(path: Path) -> bytes:
+    """A file's bytes, cut off just beyond the most that is read. Raises ProvenanceError for one that cannot be read."""
     try:
         with open(path, "rb") as file:
             return file.read(MAX_FILE_BYTES + 1)
@@ -438,6 +451,10 @@ def _is_gif(data: bytes) -> bool:
     return data[:6] in (b"GIF87a", b"GIF89a")
 
 
+def _is_midi(data: bytes) -> bool:
+    return data[:4] == b"MThd"
+
+
 def _is_txt(data: bytes) -> bool:
     try:
         return b"\0" not in data and bool(data[:MAX_TEXT_BYTES].decode("utf-8", "strict"))
@@ -484,6 +501,22 @@ def _riff(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
 
 def _riff_lines(data: bytes) -> list[bytes]:
     return [bytes(body[: MAX_RECORD_BYTES + 1]) for name, body in _riff(data) if name == _CHUNK]
+
+
+def _midi_lines(data: bytes) -> list[bytes]:
+    """The chunks "zoo " of a MIDI file; its tracks are passed over unread."""
+    found: list[bytes] = []
+    at = 0
+    for _ in range(MAX_CHUNKS):
+        if at >= len(data):
+            return found
+        length = int.from_bytes(data[at + 4 : at + 8], "big")
+        if at + 8 + length > len(data):
+            raise ProvenanceError("the MIDI file is damaged or cut short")
+        if data[at : at + 4] == _CHUNK:
+            found.append(data[at + 8 : at + 8 + min(length, MAX_RECORD_BYTES + 1)])
+        at += 8 + length
+    raise ProvenanceError(f"the MIDI file has more than {MAX_CHUNKS:,} chunks")
 
 
 def _gif_lines(data: bytes) -> list[bytes]:
@@ -593,6 +626,12 @@ def _samples(data: bytes) -> np.ndarray:
     return np.frombuffer(samples[: len(samples) // 2 * 2], "<i2").astype(np.int16)
 
 
+def _notes(data: bytes) -> np.ndarray:
+    """Track, first and last tick, and key of each note, in order of time."""
+    _, sounding = decode_midi(data)
+    return np.array([(one.track, one.start, one.end, one.pitch) for one in sounding], np.int64).reshape(-1, 4)
+
+
 def _text(data: bytes) -> str:
     parts = _txt_parts(data)
     return parts[0] if parts else ""
@@ -613,6 +652,7 @@ KINDS: dict[str, Kind] = {
     "wav": Kind("samples", _is_wav, _riff_lines, _samples),
     "webp": Kind("pixels", _is_webp, _riff_lines, _webp_frames),
     "gif": Kind("pixels", _is_gif, _gif_lines, _gif_frames),
+    "mid": Kind("notes", _is_midi, _midi_lines, _notes),
     "txt": Kind("characters", _is_txt, _txt_lines, _text),
 }
 """By file suffix; TXT, which has no signature, is asked last. Another kind of result takes one more line here."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -24,24 +25,48 @@ from zoo.config import suggestion
 from zoo.generate import (
     audio,
     chat,
+    chorale,
     crossmodal,
+    drums,
     image,
+    joint,
     latents,
     library,
     masked,
+    matching,
+    prompting,
+    speech,
     styles,
     text,
     translate,
     translation,
+    vocoder,
 )
 from zoo.generate.inputs import quoted
-from zoo.generate.provenance import KINDS, Marked, ProvenanceError, Record, installed, picture_of, png, txt, wav
+from zoo.generate.languages import plain
+from zoo.generate.provenance import (
+    KINDS,
+    Marked,
+    ProvenanceError,
+    Record,
+    installed,
+    midi,
+    picture_of,
+    png,
+    txt,
+    wav,
+)
 
 __all__ = ["OPERATIONS", "Difference", "Operation", "Replay", "pictures_of", "replay"]
 
 _PICTURES = {"png": r"|native|picture \d{1,3}"}
+_MUSIC = {"wav": "", "mid": "", "png": "roll"}
 _DRAWING = ("given.drawing",)
+_RECORDING = ("given.recording",)
 _SAMPLER = ("steps", "guidance")
+_SOUND = {"wav": "", "png": "spectrogram"}
+_REPLY = ("text.reply",)
+_SAID = ("history", "message", "max_new_tokens", "temperature", "top_k", "top_p", "repetition_penalty")
 _READINGS = ("crossmodal.read_number", "crossmodal.recognise_drawing", "crossmodal.recognise_speech")
 
 
@@ -50,7 +75,7 @@ class Operation:
     """A function of zoo.generate that results come from.
 
     `parameters` are all that it is given besides model and seed; `results` the kinds of files that hold its results,
-    and for each a pattern of their names there; `parents` the steps that may stand before it (at most one does).
+    and for each a pattern of their names there; `parents` the steps that may stand before it.
     """
 
     run: Callable[..., Any]
@@ -61,8 +86,13 @@ class Operation:
     """Parameters that came later: an older file does not state them, and they are as they were by default."""
     seeded: bool = True
     """Whether it draws anything at random."""
+    most: int = 1
+    """Steps that may stand before it."""
     sees: bool = False
-    """Whether it cannot do without a visitor's picture; where it takes one at all, as its parameter `seen`."""
+    """Whether it cannot do without a visitor's picture; where it takes one at all, as its parameter `seen`. Of one that
+    cannot do without a recording nothing can be made again."""
+    modelled: bool = True
+    """Whether a model makes it; else it follows by rule."""
 
 
 OPERATIONS = {
@@ -81,9 +111,23 @@ OPERATIONS = {
     "image.mix": Operation(styles.mix, ("label", "seed_fine", "label_fine", "crossover", "truncation"), _PICTURES),
     "image.edit": Operation(styles.edit, ("label", "amounts", "truncation"), _PICTURES),
     "image.styles_by_class": Operation(latents.styled, ("styles", "label"), _PICTURES, _DRAWING),
-    "audio.speak": Operation(
-        audio.speak, ("digits", "speaker", "temperature"), {"wav": "", "png": "spectrogram"}, _READINGS
+    "audio.speak": Operation(audio.speak, ("digits", "speaker", "temperature"), _SOUND, _READINGS),
+    "drums.hit": Operation(drums.hit, ("instrument",), _SOUND),
+    "drums.beat": Operation(drums.beat, ("pattern", "tempo", "swing", "bars", "seeds"), _SOUND),
+    "chorale.compose": Operation(chorale.compose, ("bars", "temperature", "top_p", "tempo"), _MUSIC),
+    "chorale.harmonise": Operation(chorale.harmonise, ("melody", "temperature", "top_p", "tempo"), _MUSIC),
+    "audio.say": Operation(speech.say, ("text", "speed", "temperature", "vocoder"), _SOUND, _REPLY),
+    "audio.resynthesise": Operation(
+        vocoder.resynthesise, ("temperature",), _SOUND | {"wav": "|recording|griffin-lim"}, _RECORDING, sees=True
     ),
+    "joint.at": Operation(
+        joint.at,
+        ("x", "y"),
+        {"png": "", "wav": ""},
+        ("crossmodal.read_number", "crossmodal.recognise_speech", "given.drawing", "given.recording"),
+        most=3,
+    ),
+    "joint.map_picture": Operation(joint.map_picture, (), {"png": ""}, seeded=False),
     "text.write": Operation(
         text.write,
         ("prompt", "max_new_tokens", "temperature", "top_k", "top_p", "repetition_penalty"),
@@ -94,11 +138,19 @@ OPERATIONS = {
     "text.fill": Operation(masked.fill, ("text", "top"), {"txt": ""}, seeded=False),
     "text.reply": Operation(
         chat.reply,
-        ("history", "message", "max_new_tokens", "temperature", "top_k", "top_p", "repetition_penalty"),
+        _SAID,
         {"txt": ""},
     ),
     "text.compose": Operation(
         text.compose, ("form", "title", "author", "acrostic", "temperature", "top_k", "top_p"), {"txt": ""}
+    ),
+    "image.draw_prompt": Operation(prompting.draw, ("text", "style", "count", "steps", "guidance"), _PICTURES, _REPLY),
+    "crossmodal.find": Operation(matching.find, ("text", "top"), {"txt": ""}, _REPLY, seeded=False),
+    "crossmodal.number_in_words": Operation(
+        crossmodal.number_in_words, ("digits",), {"txt": ""}, _READINGS, seeded=False, modelled=False
+    ),
+    "crossmodal.describe": Operation(
+        matching.describe_seen, ("language", "top"), {"txt": ""}, _DRAWING, seeded=False, sees=True
     ),
 }
 """What can be made again."""
@@ -108,10 +160,15 @@ _STEPS = {
     "crossmodal.recognise_speech": ((), ("given.recording",)),
     "given.drawing": (("height", "width", "values"), ()),
     "given.recording": (("samples", "sample_rate"), ()),
+    "text.reply": (_SAID, ()),
 }
-"""Steps that only stand before others: their parameters, and what stands before them."""
+"""Steps that may stand before others: their parameters, and what stands before them."""
 
 _WORDS = {
+    "voice": (
+        "it was made from a recording, which is not in the file, for a voice is not kept: it cannot be made again",
+        "它是由一段录音做成的；文件里没有录音（不保存人声），因此无法重做",
+    ),
     "missing": (
         "its model {stated} is not installed here; `python -m zoo pull {here}` fetches it",
         "它的模型 {stated} 这里没有；可用 `python -m zoo pull {here}` 取来",
@@ -129,6 +186,14 @@ _WORDS = {
         "what was given is read as {here} here; the file says {stated}",
         "给出的东西在这里读作 {here}，文件里写的是 {stated}",
     ),
+    "reply": (
+        "the reply that it was made from begins {here} here; the file says that it is {stated}",
+        "它所依据的回复在这里以 {here} 开头，文件里写的是 {stated}",
+    ),
+    "unchecked": (
+        "the reply that it was made from is by {here}, which is not installed here: that it is {stated} is not checked",
+        "它所依据的回复出自 {here}，这里没有这个模型，所以无法核对它是否为 {stated}",
+    ),
     "size": ("the size differs: {stated} in the file, {here} here", "大小不同：文件里是 {stated}，这里是 {here}"),
     "pixels": (
         "{stated} pixels differ, by at most {here} of 255",
@@ -138,6 +203,7 @@ _WORDS = {
         "{stated} samples differ, by at most {here} of 32,768",
         "{stated} 个采样点不同，最多相差 {here}（满值 32768）",
     ),
+    "notes": ("{stated} notes differ", "{stated} 个音符不同"),
     "characters": (
         "the text differs from character {stated} on: {here} (in the file / here)",
         "文字从第 {stated} 个字符起不同：{here}（文件 / 这里）",
@@ -158,7 +224,9 @@ _WORDS = {
     ),
 }  # fmt: skip
 """What can differ, in English and Chinese."""
-_NOTES = frozenset(("model", "revision", "licence", "parameter", "version", "library", "recording", "packed"))
+_NOTES = frozenset(
+    ("model", "revision", "licence", "parameter", "version", "library", "recording", "unchecked", "packed")
+)
 """Differences that are worth a word, but do not stand against a result that is the same."""
 
 
@@ -187,7 +255,7 @@ class Replay:
     marked: Marked
     data: bytes | None
     same: bool
-    """Whether pixels, samples or text are the same."""
+    """Whether pixels, samples, notes or text are the same."""
     differences: tuple[Difference, ...]
 
     @property
@@ -211,15 +279,18 @@ def replay(marked: Marked, *, model: str = "") -> Iterator[float | Replay]:
     record = marked.record
     operation = _checked(record, marked.kind)
     original = marked.payload()
-    name = library.add(model) if model else _installed(record)
+    name = "" if not operation.modelled else library.add(model) if model else _installed(record)
     if name is None:
         missing = Difference("unknown", record.model or "?", record.sha256[:16] or "?")
         if record.revision:
             missing = Difference("missing", record.model, f"{record.model}@{record.revision}")
         yield Replay(marked, None, False, (missing,))
         return
+    if operation.parents == _RECORDING:
+        yield Replay(marked, None, False, (Difference("voice"),))
+        return
     yield 0.0
-    parents, differences = _parents(record)
+    parents, differences = _parents(record, name)
     made: Any = None
     for made in _run(operation, record, name):
         if isinstance(made, float):
@@ -261,7 +332,7 @@ def _checked(record: Record, kind: str) -> Operation:
         given = "a" if operation.seeded else "no"
         raise ProvenanceError(f"{record.operation} takes {given} seed; the file states {record.seed}")
     _check_parameters(record, operation.parameters, operation.later)
-    _check_parents(record, operation.parents, needed=operation.sees)
+    _check_parents(record, operation.parents, needed=operation.sees, most=operation.most)
     return operation
 
 
@@ -274,10 +345,11 @@ def _check_parameters(record: Record, known: tuple[str, ...], later: tuple[str, 
             raise ProvenanceError(f"the file does not state the parameter {name} of {record.operation}")
 
 
-def _check_parents(record: Record, allowed: tuple[str, ...], *, needed: bool) -> None:
-    """Parents are of the allowed operations, at most one, and one when `needed`, and so are theirs."""
-    if len(record.parents) > 1 or (needed and not record.parents) or (record.parents and not allowed):
-        count = "one step" if needed else "at most one step" if allowed else "no step"
+def _check_parents(record: Record, allowed: tuple[str, ...], *, needed: bool, most: int = 1) -> None:
+    """Parents are of the allowed operations, at most so many, and one when `needed`, and so are theirs."""
+    if len(record.parents) > most or (needed and not record.parents) or (record.parents and not allowed):
+        some = f"at most {most} steps" if most > 1 else "at most one step"
+        count = "one step" if needed else some if allowed else "no step"
         raise ProvenanceError(f"{record.operation} has {count} before it; the file states {len(record.parents)}")
     for parent in record.parents:
         if parent.operation not in allowed:
@@ -316,10 +388,18 @@ def _hashed(path: Path, modified: int, size: int) -> str:
     return sha256_of(path)
 
 
-def _parents(record: Record) -> tuple[tuple[Record, ...], list[Difference]]:
+def _parents(record: Record, name: str) -> tuple[tuple[Record, ...], list[Difference]]:
     """The steps before, made again, and what differs: a number that is read otherwise, a recording that is missing."""
-    if record.operation not in ("audio.speak", "image.draw_number") or not record.parents:
+    if record.operation == "joint.at" and record.parents:
+        told = tuple(record.parameters[key] for key in ("x", "y"))
+        place = joint.place_again(name, record.parents)
+        if place is None:
+            return record.parents, [Difference("recording", str(told))]
+        return record.parents, [] if place == told else [Difference("chain", str(told), str(place))]
+    if not record.parents or record.parents[0].operation == "given.drawing":
         return (), []
+    if record.parents[0].operation == "text.reply":
+        return _replied(record.parents[0], str(record.parameters["text"]))
     parent, stated = record.parents[0], str(record.parameters["digits"])
     if parent.operation == "crossmodal.read_number":
         read, again = crossmodal.read_number(parent.parameters["text"]), parent
@@ -331,17 +411,34 @@ def _parents(record: Record) -> tuple[tuple[Record, ...], list[Difference]]:
     return (again,), [] if read == stated else [Difference("chain", stated, read)]
 
 
+def _replied(parent: Record, stated: str) -> tuple[tuple[Record, ...], list[Difference]]:
+    """A reply made again, and whether what was made from it is the reply, or its beginning."""
+    operation = _checked(parent, "txt")
+    name = _installed(parent)
+    if name is None:
+        return (parent,), [Difference("unchecked", quoted(stated), parent.model or "?")]
+    *_, made = _run(operation, parent, name)
+    follows = _letters(made.text).startswith(_letters(stated))
+    return (made.source.record,), [] if follows else [Difference("reply", quoted(stated), quoted(made.text))]
+
+
+def _letters(text: str) -> str:
+    """A text as it is read, whatever its spaces, its quotes and the forms of its letters are."""
+    return "".join(unicodedata.normalize("NFKC", plain(text)).split())
+
+
 def _run(operation: Operation, record: Record, name: str) -> Iterator[Any]:
     """What the operation yields, or its one result."""
     given: dict[str, Any] = {"seed": record.seed} if operation.seeded else {}
     if operation.parents == _DRAWING and record.parents:
         given["seen"] = picture_of(record.parents[0])
-    made = operation.run(name, **record.parameters, **given)
+    made = operation.run(*([name] if operation.modelled else []), **record.parameters, **given)
     yield from made if isinstance(made, Iterator) else (made,)
 
 
 def _file(made: Any, record: Record, kind: str, parents: tuple[Record, ...]) -> tuple[Record, bytes]:
     """The record of a new result, and the file that holds the part of it which the old file held."""
+    made = made.sound if isinstance(made, speech.Speech) else made
     source = made[2] if isinstance(made, tuple) else made.source
     again: Record = replace(source.record, result=record.result)
     again = replace(again, parents=parents) if parents else again
@@ -354,10 +451,18 @@ def _file(made: Any, record: Record, kind: str, parents: tuple[Record, ...]) -> 
         if number >= len(made.images):
             raise ProvenanceError(f"the file is {record.result} of {len(made.images)}, which are counted from 0")
         return again, png(made.images[number], again)
+    if isinstance(made, joint.Joint):
+        if kind == "png":
+            return again, png(made.picture, again)
+        made = made.sound
     if isinstance(made, audio.Sound):
         if kind == "wav":
             return again, wav(made.waveform, made.sample_rate, again)
         return again, png(made.spectrogram, again)
+    if isinstance(made, chorale.Chorale):
+        if kind == "mid":
+            return again, midi(made.notes, made.tempo, again)
+        return again, wav(made.waveform, made.sample_rate, again) if kind == "wav" else png(made.roll, again)
     if kind == "txt":
         return again, txt(made.text, again).encode()
     animation, strip, _ = made
@@ -367,7 +472,7 @@ def _file(made: Any, record: Record, kind: str, parents: tuple[Record, ...]) -> 
 
 
 def _compared(unit: str, stated: Any, here: Any) -> list[Difference]:
-    """How the new pixels, samples or characters differ from the old ones; nothing when they are the same."""
+    """How the new pixels, samples, notes or characters differ from the old ones; nothing when they are the same."""
     if isinstance(stated, str):
         if stated == here:
             return []
@@ -380,7 +485,7 @@ def _compared(unit: str, stated: Any, here: Any) -> list[Difference]:
     apart = np.abs(stated.astype(np.int64) - here.astype(np.int64))
     if not apart.any():
         return []
-    unlike = apart.any(axis=-1) if unit == "pixels" else apart != 0
+    unlike = apart.any(axis=-1) if unit in ("pixels", "notes") else apart != 0
     return [Difference(unit, f"{np.count_nonzero(unlike):,}/{unlike.size:,}", f"{apart.max():,}")]
 
 

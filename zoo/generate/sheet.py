@@ -10,38 +10,44 @@ import numpy as np
 from PIL import Image
 
 from zoo import registry
+from zoo.data.chorales import QUARTER, Note, notes_of, pitches_of
 from zoo.data.dialogue import ROLES
 from zoo.engine.modules import Modules
-from zoo.entry import AUDIO_GENERATION, FILL_MASK, IMAGE_GENERATION, IMAGE_TRANSLATION, TEXT_GENERATION, TRANSLATION
+from zoo.entry import (
+    ANY_TO_ANY,
+    AUDIO_GENERATION,
+    FILL_MASK,
+    IMAGE_GENERATION,
+    IMAGE_TEXT_MATCHING,
+    IMAGE_TRANSLATION,
+    MUSIC_GENERATION,
+    SOUND_GENERATION,
+    TEXT_GENERATION,
+    TEXT_TO_IMAGE,
+    TEXT_TO_SPEECH,
+    TRANSLATION,
+    VOCODING,
+)
+from zoo.generate.grid import grid, to_bytes
+from zoo.generate.organ import RATE, sounded
+from zoo.generate.piano_roll import drawn
 from zoo.noise import Noise
 
-
-def grid(images: np.ndarray, columns: int, *, scale: int = 1, gap: int = 2, paper: int = 255) -> Image.Image:
-    """images uint8 (n, h, w) or (n, h, w, 3) -> one picture, row by row, each pixel `scale` wide, on `paper`."""
-    n, height, width = images.shape[:3]
-    rows = -(-n // columns)
-    shape = (rows * (height + gap) - gap, columns * (width + gap) - gap, *images.shape[3:])
-    sheet = np.full(shape, paper, np.uint8)
-    for i, image in enumerate(images):
-        top, left = i // columns * (height + gap), i % columns * (width + gap)
-        sheet[top : top + height, left : left + width] = image
-    picture = Image.fromarray(sheet)
-    return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
-
-
-def to_bytes(images: np.ndarray) -> np.ndarray:
-    """images float32 (n, c, h, w) in [-1, 1] -> uint8 (n, h, w) for one channel, else (n, h, w, c)."""
-    array = ((images.clip(-1, 1) + 1) * 127.5).round().astype(np.uint8)
-    return array[:, 0] if array.shape[1] == 1 else array.transpose(0, 2, 3, 1)
+_WRITTEN = {
+    IMAGE_GENERATION, IMAGE_TRANSLATION, TEXT_GENERATION, TRANSLATION, FILL_MASK, AUDIO_GENERATION, SOUND_GENERATION,
+    MUSIC_GENERATION, VOCODING, TEXT_TO_SPEECH, ANY_TO_ANY, IMAGE_TEXT_MATCHING, TEXT_TO_IMAGE,
+}  # fmt: skip
+"""Tasks that have a sheet of samples."""
+_SENTENCES = ("Please enter your password.", "There are seven people in this conference.", "I am sorry, try again.")
 
 
 def write_sheet(name: str, model: Any, stem: Path, tokenizer: Any, labels: tuple[str, ...]) -> None:
-    """Write `stem`.png, .txt or .wav for whatever the model `name` generates; a classifier writes nothing."""
+    """Write `stem`.png, .txt or .wav for whatever the model `name` generates; a classifier writes nothing. One that
+    composes writes its notes as a picture and as a sound."""
     import torch
 
     tasks = registry.entry(name).tasks
-    written = {IMAGE_GENERATION, IMAGE_TRANSLATION, TEXT_GENERATION, TRANSLATION, FILL_MASK, AUDIO_GENERATION}
-    if not written & set(tasks):
+    if not _WRITTEN & set(tasks):
         return
     stem.parent.mkdir(parents=True, exist_ok=True)
     with torch.no_grad():
@@ -56,9 +62,28 @@ def write_sheet(name: str, model: Any, stem: Path, tokenizer: Any, labels: tuple
             stem.with_suffix(".txt").write_text(_readings(model, tokenizer, labels), encoding="utf-8")
         elif TEXT_GENERATION in tasks:
             stem.with_suffix(".txt").write_text(_text(model, tokenizer, labels), encoding="utf-8")
+        elif TEXT_TO_IMAGE in tasks:
+            _prompted(model, tokenizer, 2).save(stem.with_suffix(".png"), optimize=True)
+        elif IMAGE_TEXT_MATCHING in tasks:
+            stem.with_suffix(".txt").write_text(_matches(model, tokenizer), encoding="utf-8")
         elif AUDIO_GENERATION in tasks:
             waveform = _sound(model, min(10, model.config.num_digits))
             _write_sound(stem.with_suffix(".wav"), waveform, model.sample_rate)
+        elif SOUND_GENERATION in tasks:
+            _write_sound(stem.with_suffix(".wav"), _hits(model, 0.5), model.sample_rate)
+        elif MUSIC_GENERATION in tasks:
+            notes, length = _music(model, 8)
+            drawn(notes, length).save(stem.with_suffix(".png"), optimize=True)
+            heard = [note for note in notes if note.start < length // 2]
+            _write_sound(stem.with_suffix(".wav"), sounded(heard, 96.0)[::2], RATE // 2)  # small: half the rate
+        elif VOCODING in tasks:
+            _write_sound(stem.with_suffix(".wav"), _resynthesised(model, 3), model.sample_rate)
+        elif TEXT_TO_SPEECH in tasks:
+            _write_sound(stem.with_suffix(".wav"), _read_aloud(model, _SENTENCES), model.sample_rate)
+        elif ANY_TO_ANY in tasks:
+            sheet, waveform = _triples(model, 10)
+            sheet.resize((sheet.width * 2, sheet.height * 2), Image.Resampling.NEAREST).save(stem.with_suffix(".png"))
+            _write_sound(stem.with_suffix(".wav"), waveform, model.config.sample_rate)
 
 
 def write_snapshot(name: str, model: Any, stem: Path, tokenizer: Any, data: Any) -> Path:
@@ -81,12 +106,30 @@ def write_snapshot(name: str, model: Any, stem: Path, tokenizer: Any, data: Any)
         elif TEXT_GENERATION in tasks:
             path = stem.with_suffix(".txt")
             path.write_text(_text(model, tokenizer, data.labels), encoding="utf-8")
+        elif IMAGE_TEXT_MATCHING in tasks:
+            path = stem.with_suffix(".txt")
+            path.write_text(_matches(model, tokenizer), encoding="utf-8")
         elif AUDIO_GENERATION in tasks:
             path = stem.with_suffix(".flac")
             _write_sound(path, _sound(model, min(5, model.config.num_digits)), model.sample_rate)
+        elif SOUND_GENERATION in tasks:
+            path = stem.with_suffix(".flac")
+            _write_sound(path, _hits(model, 0.25), model.sample_rate)
+        elif VOCODING in tasks:
+            path = stem.with_suffix(".flac")
+            _write_sound(path, _resynthesised(model, 1), model.sample_rate)
+        elif TEXT_TO_SPEECH in tasks:
+            path = stem.with_suffix(".flac")
+            _write_sound(path, _read_aloud(model, _SENTENCES[:1]), model.sample_rate)
         else:
             path = stem.with_suffix(".webp")
-            if IMAGE_TRANSLATION in tasks:  # in full colour: without loss they would take four times the room
+            if MUSIC_GENERATION in tasks:
+                drawn(*_music(model, 8)).save(path, lossless=True, method=6)
+            elif ANY_TO_ANY in tasks:
+                _plane(model).save(path, lossless=True, method=6)
+            elif TEXT_TO_IMAGE in tasks:
+                _prompted(model, tokenizer, 1).save(path, quality=85, method=6)
+            elif IMAGE_TRANSLATION in tasks:  # in full colour: without loss they would take four times the room
                 _translations(model, 6, 1).save(path, quality=85, method=6)
             else:
                 picture = _pictures(model, 8) if IMAGE_GENERATION in tasks else _confusion(model, data)
@@ -153,6 +196,55 @@ def _translations(model: Any, columns: int, blocks: int) -> Image.Image:
     return grid(np.concatenate(rows), columns)
 
 
+def _resynthesised(model: Any, count: int) -> np.ndarray:
+    """The first `count` recordings of the bundled sample that it has the rate of: each as it is, and vocoded."""
+    from zoo.data.speech import read_recordings
+    from zoo.generate.vocoder import vocode
+
+    known = (read_recordings(name, "test", sample=True) for name in ("telephone_prompts", "spoken_digits"))
+    waveforms = next((found.waveforms for found in known if found.sample_rate == model.sample_rate), [])
+    pause = np.zeros(model.sample_rate // 5, np.float32)
+    found, network = [pause], Modules(model)
+    for waveform in waveforms[:count]:
+        original = waveform[: len(waveform) // model.hop_length * model.hop_length]
+        (mel,) = network.run("spectrogram", waveforms=original[None])
+        found += [original, pause, vocode(network, mel)[0], pause]
+    return np.concatenate(found)
+
+
+def _read_aloud(model: Any, sentences: tuple[str, ...]) -> np.ndarray:
+    """Sentences with pauses between, made heard by Griffin-Lim, for the vocoder is another model: float32 (t,)."""
+    from zoo.generate.griffin_lim import griffin_lim
+    from zoo.generate.speech import spoken, symbols_of
+
+    config = model.config
+    pause = np.zeros(model.sample_rate // 5, np.float32)
+    ids = [symbols_of(sentence) % config.num_symbols for sentence in sentences]  # those of a tiny model are few
+    mels = spoken(Modules(model), ids)
+    clips = [griffin_lim(mel, config.window_length, config.hop_length, model.sample_rate) for mel in mels]
+    return np.concatenate([part for clip in clips for part in (clip, pause)])
+
+
+def _plane(model: Any) -> Image.Image:
+    """The shared plane as it is written, in the middle of all styles."""
+    from zoo.generate.plane import map_of
+
+    side = 12
+    return grid(to_bytes(map_of(Modules(model), side)), side)
+
+
+def _triples(model: Any, each: int) -> tuple[Image.Image, np.ndarray]:
+    """Each word in `each` handwritings, a word a row, and its first sound of each, with pauses: float32 (t,)."""
+    from zoo.generate.plane import drawn_styles, forms_of, places_of, sound_of
+
+    network, words = Modules(model), np.arange(model.num_words)
+    places = places_of(network, words=words.repeat(each))
+    made = forms_of(network, places, drawn_styles(Noise(0), len(places), model.style_dim))
+    pause = np.zeros(model.config.sample_rate // 5, np.float32)
+    said = [part for mel in made.mels[::each] for part in (sound_of(network, mel), pause)]
+    return grid(to_bytes(made.images), each), np.concatenate(said)
+
+
 def _text(model: Any, tokenizer: Any, labels: tuple[str, ...]) -> str:
     from zoo.generate.verse import write_poems
 
@@ -172,6 +264,32 @@ def _readings(model: Any, tokenizer: Any, labels: tuple[str, ...]) -> str:
     from zoo.generate.masked import sample_readings
 
     return sample_readings(Modules(model), tokenizer, labels)
+
+
+def _prompted(model: Any, tokenizer: Any, scale: int) -> Image.Image:
+    """A row for each of the example prompts, a column for each style; of an autoencoder alone before and after."""
+    import torch
+
+    from zoo.data.captions import prompt_ids
+    from zoo.data.load import load
+    from zoo.generate.prompting import EXAMPLES, STYLES, prompt_of
+
+    if model.config.stage == "autoencoder":
+        data = load("emoji_names", "test", model.config, sample=True, tokenizer=tokenizer)
+        images = data.batch(np.linspace(0, len(data) - 1, 24).round().astype(np.int64))["image"]
+        made = model.reconstruct(images)
+        rows = [part for pair in zip(images.split(12), made.split(12), strict=True) for part in pair]
+        return grid(to_bytes(torch.cat(rows).numpy()), 12, scale=scale)
+    prompts = [prompt_of(text, style) for text in EXAMPLES for style in STYLES]
+    ids = torch.from_numpy(prompt_ids(tokenizer, prompts, model.config.context_length))
+    latents = Noise(0).normal(len(EXAMPLES), model.latent_dim).repeat_interleave(len(STYLES), 0)
+    return grid(to_bytes(model.generate(latents, ids).numpy()), len(STYLES), scale=scale)
+
+
+def _matches(model: Any, tokenizer: Any) -> str:
+    from zoo.generate.matching import sample_matches
+
+    return sample_matches(Modules(model), tokenizer)
 
 
 def _sequences(model: Any, tokenizer: Any) -> str:
@@ -196,3 +314,27 @@ def _sound(model: Any, count: int) -> np.ndarray:
     clips = say_batch(Modules(model), digits, digits % model.config.num_speakers, seed=0, temperature=1.0)
     pause = np.zeros(model.sample_rate // 5, np.float32)
     return np.concatenate([part for clip in clips for part in (clip, pause)])
+
+
+def _hits(model: Any, seconds: float) -> np.ndarray:
+    """The first `seconds` of one sound of each class, or of seven where there are none, one after the other, each at
+    one peak and faded: float32 (t,)."""
+    import torch
+
+    from zoo.data.drums import one_shot
+
+    device, count = str(next(model.parameters()).device), model.num_classes or 7
+    labels = torch.arange(count, device=device) if model.num_classes else None
+    made = model.generate(Noise(0, device=device).normal(count, model.latent_dim), labels).float().cpu().numpy()
+    length = min(made.shape[1], round(seconds * model.sample_rate))
+    return np.concatenate([one_shot(sound, length) for sound in made])
+
+
+def _music(model: Any, bars: int) -> tuple[list[Note], int]:
+    """Notes of a piece from fixed noise, and its sixteenths."""
+    from zoo.generate.counterpoint import write_batch
+
+    length = min(bars * 4 * QUARTER, model.config.context_length * model.config.grid)
+    frames = np.array([length // model.config.grid])
+    written = write_batch(Modules(model), None, frames, seed=0, temperature=1.0, top_p=0.95)
+    return notes_of(pitches_of(written[0]), model.config.grid), length

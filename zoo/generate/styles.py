@@ -17,10 +17,10 @@ import numpy as np
 from zoo.engine import Network
 from zoo.entry import IMAGE_GENERATION
 from zoo.generate import library
+from zoo.generate.grid import grid, to_bytes
 from zoo.generate.image import ENLARGED, Pictures, class_names, sheet_of
 from zoo.generate.inputs import InputError, number, one_of, quoted, seed_of, whole
 from zoo.generate.library import source_of
-from zoo.generate.sheet import grid, to_bytes
 from zoo.noise import Noise
 
 __all__ = ["MAX_AMOUNT", "MAX_DIRECTIONS", "MAX_TRUNCATION", "choices", "directions", "edit", "layers_of", "mix"]

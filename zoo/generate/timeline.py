@@ -22,7 +22,6 @@ from typing import Any
 
 from PIL import Image
 
-from zoo import entry
 from zoo.checkpoint import CheckpointError, read_json
 from zoo.data.media import read_audio, read_picture
 from zoo.generate import library
@@ -104,8 +103,9 @@ class Panel:
 
 def choices() -> list[str]:
     """Names of the checkpoints that have a timeline. Nothing is loaded but names."""
-    tasks = sorted(entry.TASKS, key=lambda task: "classification" in task)  # judges come last
-    names = dict.fromkeys(name for task in tasks for name in library.choices(task))
+    by_task = library.choices_by_task()
+    tasks = sorted(by_task, key=lambda task: "classification" in task)  # judges come last
+    names = dict.fromkeys(name for task in tasks for name in by_task[task])
     return [name for name in names if (library.folder_of(name) / "timeline" / "curves.json").is_file()]
 
 

@@ -27,11 +27,11 @@ from zoo.engine.graphs import FILE as GRAPHS
 from zoo.entry import IMAGE_TRANSLATION
 from zoo.generate import library
 from zoo.generate.drawing import ink_of, on_white
+from zoo.generate.grid import grid, to_bytes
 from zoo.generate.image import ENLARGED, Pictures, sheet_of
 from zoo.generate.inputs import InputError, number, one_of, quoted, seed_of, whole
 from zoo.generate.library import source_of
 from zoo.generate.provenance import drawing
-from zoo.generate.sheet import grid, to_bytes
 from zoo.noise import Noise
 
 AS_IT_IS = "as it is"
@@ -162,7 +162,7 @@ def translate(
     if how == "drawing":
         seen = sketch(picture, size)
     else:
-        coloured = _photograph(picture, min(size, MIN_SIDE))
+        coloured = photograph(picture, min(size, MIN_SIDE))
         seen = fitted(coloured, size) if way.margin is None else fitted(trimmed(coloured), size, way.margin)
         if how == "edges":
             seen = _turned(outline(seen.transpose(2, 0, 1)[None])[0])
@@ -173,8 +173,8 @@ def translate(
         elif how == "noise":
             clean = as_floats(seen.transpose(2, 0, 1))
             seen = to_bytes(noisy(clean, Noise(seed), strength)[None])[0]
-    _check_seen(seen)
-    return translate_seen(model, _stacked(seen), back=back)
+    check_seen(seen)
+    return translate_seen(model, stacked(seen), back=back)
 
 
 def translate_seen(model: str, seen: np.ndarray, *, back: bool = False) -> Pictures:
@@ -203,7 +203,7 @@ def enlarge(model: str, picture: Image.Image | np.ndarray | None, *, shrink: boo
     used, before anything is loaded, with `shrink` also for a picture smaller than that square.
     """
     way = _way_to_enlarge(model)
-    coloured = _photograph(picture, min(way.source_size, MIN_SIDE))
+    coloured = photograph(picture, min(way.source_size, MIN_SIDE))
     width, height = given = coloured.size
     original = None
     if shrink:
@@ -221,8 +221,8 @@ def enlarge(model: str, picture: Image.Image | np.ndarray | None, *, shrink: boo
             wide, high = (max(1, round(side * MAX_ENLARGED / max(given))) for side in given)
             coloured = coloured.resize((wide, high), Image.Resampling.BOX)
         seen = np.asarray(coloured)
-    _check_seen(seen)
-    pictures = translate_seen(model, _stacked(seen)) if shrink else enlarge_seen(model, _stacked(seen))
+    check_seen(seen)
+    pictures = translate_seen(model, stacked(seen)) if shrink else enlarge_seen(model, stacked(seen))
     return Enlargement(pictures, given, (seen.shape[1], seen.shape[0]), original)
 
 
@@ -329,19 +329,19 @@ def _translated(network: Network, way: Way, seen: np.ndarray, *, back: bool = Fa
     return before.repeat(factor, 1).repeat(factor, 2), after
 
 
-def _check_seen(seen: np.ndarray) -> None:
+def check_seen(seen: np.ndarray) -> None:
     """Raise InputError where a picture uint8 (h, w, 3) shows nothing."""
     if (seen == seen[0, 0]).all():
         raise InputError("there is nothing to see: the picture is of one shade")
 
 
-def _stacked(seen: np.ndarray) -> np.ndarray:
+def stacked(seen: np.ndarray) -> np.ndarray:
     """uint8 (h, w, 3) -> float32 (3h, w) in [0, 1], as records keep a picture: its colours one below the other."""
     height, width, colours = seen.shape
     return seen.transpose(2, 0, 1).reshape(colours * height, width).astype(np.float32) / 255
 
 
-def _photograph(picture: Any, least: int) -> Image.Image:
+def photograph(picture: Any, least: int) -> Image.Image:
     """A picture of `least` pixels a side, as `zoo.generate.drawing.on_white` takes it, -> RGB. Raises InputError."""
     if picture is None:
         raise InputError("there is no picture; upload or draw one first")

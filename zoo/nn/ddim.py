@@ -18,8 +18,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from zoo.noise import Noise
+
 MAX_BETA = 0.999
 """The most of a picture's variance that one step of the cosine schedule may replace."""
+LATENT_LIMIT = math.inf
+"""Bound of what a latent code is taken for: none, since the pipeline of diffusers takes any bound away."""
 BETA_START, BETA_END = 1e-4, 0.02
 """First and last of the linear betas (the paper's section 4)."""
 
@@ -57,12 +61,12 @@ class Schedule:
 
 
 def sample(
-    schedule: Schedule, predict: Callable[[Any, int], Any], noise: Any, steps: int
+    schedule: Schedule, predict: Callable[[Any, int], Any], noise: Any, steps: int, limit: float = 1.0
 ) -> Iterator[tuple[float, Any]]:
     """noise (n, c, h, w), standard normals -> after each step the share that is done and the pictures as guessed then.
 
-    `predict(noisy, time)` is the network. The pictures lie in [-1, 1]; the last are the result. Where `steps` divides
-    the schedule's length, each step is that of diffusers' DDIMScheduler.
+    `predict(noisy, time)` is the network. The pictures lie in [-limit, limit]; the last are the result. Where `steps`
+    divides the schedule's length, each step is that of diffusers' DDIMScheduler.
     """
     signals, noises = (level.tolist() for level in schedule.levels())
     times = schedule.times(steps)
@@ -73,10 +77,20 @@ def sample(
             picture, epsilon = signal * noisy - spread * found, signal * found + spread * noisy
         else:
             picture, epsilon = (noisy - spread * found) / signal, found
-        picture = picture.clip(-1.0, 1.0)
+        picture = picture.clip(-limit, limit)
         yield number / steps, picture
         if then is not None:
             noisy = signals[then] * picture + noises[then] * epsilon
+
+
+def spread_times(noise: Noise, count: int, length: int) -> np.ndarray:
+    """Times for `count` pictures, one from each of as many equal parts of the schedule, over all processes: int64 (n,).
+
+    Kingma, Salimans, Poole and Ho, "Variational diffusion models", NeurIPS 2021, appendix I.1: a calmer loss.
+    """
+    part = np.arange(noise.rank * count, (noise.rank + 1) * count)  # of the batch of all processes
+    drawn = (part + noise.uniform_array(count).astype(np.float64)) * (length / (count * noise.world))
+    return drawn.astype(np.int64).clip(max=length - 1)
 
 
 def guided(conditional: Any, unconditional: Any, guidance: float) -> Any:

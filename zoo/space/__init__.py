@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from zoo import checkpoint, entry, hub
 from zoo.config import suggestion
-from zoo.generate import crossmodal, library
+from zoo.generate import assistant, crossmodal, library, speech
 from zoo.metrics.judges import judge_of
 
 if TYPE_CHECKING:
@@ -39,7 +39,13 @@ TASKS = {
         entry.TEXT_CLASSIFICATION,
         entry.RETRIEVAL,
     ),
-    "audio": (entry.AUDIO_GENERATION,),
+    "audio": (
+        entry.AUDIO_GENERATION,
+        entry.TEXT_TO_SPEECH,
+        entry.SOUND_GENERATION,
+        entry.MUSIC_GENERATION,
+        entry.VOCODING,
+    ),
 }
 """The Space of a modality carries the checkpoints that do these."""
 MAX_BYTES = 10**9
@@ -84,10 +90,13 @@ def named(name: str) -> tuple[str, ...]:
 def checkpoints_of(name: str) -> tuple[str, ...]:
     """Names of the bundled checkpoints that a Space carries."""
     if name in TASKS:
-        return tuple(sorted({one for task in TASKS[name] for one in library.choices(task)}))
+        found = {one for task in TASKS[name] for one in library.choices(task)}
+        return tuple(sorted(found.union(*(speech.companions(library.config_of(one)) for one in found))))
     if name == "crossmodal":
         judges = [judge.name for judge in map(judge_of, ("mnist", "spoken_digits")) if judge is not None]
-        return tuple(sorted({crossmodal.PAINTER, crossmodal.VOICE, *judges}))
+        tasks = (entry.ANY_TO_ANY, entry.TEXT_TO_IMAGE, entry.IMAGE_TEXT_MATCHING)
+        found = {one for task in tasks for one in library.choices(task)}
+        return tuple(sorted({crossmodal.PAINTER, crossmodal.VOICE, *judges, *found, *assistant.needed()}))
     return tuple(sorted(path.parent.name for path in hub.PRETRAINED.glob("*/config.json")))
 
 
@@ -136,16 +145,20 @@ def _endpoint(source: Path, out: Path, model: str) -> tuple[str, ...]:
     place = hub.locate(model)
     architecture, preset, _, _ = checkpoint.describe(place.folder)
     name = f"{architecture}.{preset}"
-    inner = out / "zoo" / "pretrained" / name
     shutil.copytree(ROOT / "zoo", out / "zoo", ignore=_LEFT_OUT)
-    shutil.copytree(place.folder, inner, ignore=_LEFT_OUT)
-    if not export.copy_graphs(place.folder, inner):  # so that it runs without torch
-        export.write_graphs(inner)
+    inner = out / "zoo" / "pretrained" / name
+    carried = {inner: place.folder}
+    for one in speech.companions(checkpoint.read_json(place.folder / "config.json")):
+        carried[out / "zoo" / "pretrained" / one] = library.folder_of(one)
+    for target, folder in carried.items():
+        shutil.copytree(folder, target, ignore=_LEFT_OUT)
+        if not export.copy_graphs(folder, target):  # so that it runs without torch
+            export.write_graphs(target)
     for file in ("handler.py", "requirements.txt"):
         shutil.copyfile(source / file, out / file)
     if (inner / "README.md").is_file():
         shutil.copyfile(inner / "README.md", out / "README.md")
-    return (name,)
+    return tuple(folder.name for folder in carried)
 
 
 def _measured(name: str, out: Path, carried: tuple[str, ...]) -> Built:

@@ -33,7 +33,14 @@ import numpy as np
 from PIL import Image
 
 from zoo.config import suggestion
-from zoo.entry import AUDIO_CLASSIFICATION, AUDIO_GENERATION, IMAGE_CLASSIFICATION
+from zoo.entry import (
+    AUDIO_CLASSIFICATION,
+    AUDIO_GENERATION,
+    IMAGE_CLASSIFICATION,
+    SOUND_GENERATION,
+    TEXT_TO_SPEECH,
+    VOCODING,
+)
 from zoo.generate import library
 from zoo.space import ENDPOINT, STATIC, Built, SpaceError, build
 from zoo.space import page as static_page
@@ -284,12 +291,14 @@ def _inputs_for(tasks: Sequence[str]) -> str:
         picture = Image.new("L", (64, 64), 255)
         picture.paste(0, (28, 8, 36, 56))
         picture.save(data, "PNG")
-    elif AUDIO_CLASSIFICATION in tasks:
+    elif {AUDIO_CLASSIFICATION, VOCODING} & set(tasks):
         times = np.arange(4000) / 8000
         with wave.open(data, "wb") as sound:
             sound.setparams((1, 2, 8000, 0, "NONE", ""))
             sound.writeframes((12000 * np.sin(2 * np.pi * 300 * times)).astype("<i2").tobytes())
-    return base64.b64encode(data.getvalue()).decode() if data.tell() else "7" if AUDIO_GENERATION in tasks else ""
+    words = {AUDIO_GENERATION: "7", SOUND_GENERATION: "rock", TEXT_TO_SPEECH: "Hello."}
+    said = next((word for task, word in words.items() if task in tasks), "")
+    return base64.b64encode(data.getvalue()).decode() if data.tell() else said
 
 
 def _ask(url: str, endpoint: str, values: dict[str, Any]) -> tuple[str, str]:

@@ -206,10 +206,10 @@ async def draw(asked: ImageRequest, request: Request) -> Response:
 
 
 async def speak(asked: Speech, request: Request) -> Response:
-    """Say a number, digit by digit; the reply is the sound's bytes."""
-    digits = await _in_thread(results.check_speech, asked)
+    """Say a number, digit by digit, or read English aloud; the reply is the sound's bytes."""
+    model, said = await _in_thread(results.check_speech, asked)
     seed = _seed(asked.seed)
-    async with aclosing(_steps(request, results.speak(asked, digits, seed))) as work:
+    async with aclosing(_steps(request, results.speak(asked, model, said, seed))) as work:
         async for step in work:
             if isinstance(step, results.Spoken):
                 headers = {

@@ -11,19 +11,20 @@ from typing import Any, Literal
 import numpy as np
 
 from zoo.data.dialogue import ROLES
-from zoo.entry import AUDIO_GENERATION, IMAGE_GENERATION, TEXT_GENERATION
-from zoo.generate import audio, chat, crossmodal, image, library, text
+from zoo.entry import AUDIO_GENERATION, IMAGE_GENERATION, TEXT_GENERATION, TEXT_TO_SPEECH
+from zoo.generate import audio, chat, crossmodal, image, library, speech, text
 from zoo.generate.inputs import InputError, one_of, quoted
 from zoo.generate.provenance import png, wav
 from zoo.noise import MAX_SEED
 from zoo.ui.api_replies import ModelCard
-from zoo.ui.api_schema import MAX_TEXTS, ChatRequest, Completion, ImageRequest, Speech
+from zoo.ui.api_schema import MAX_TEXTS, ONE_VOICE, ChatRequest, Completion, ImageRequest, Speech
 from zoo.ui.guard import compute, one_at_a_time
 
 ENDPOINTS = {
     TEXT_GENERATION: "/v1/completions",
     IMAGE_GENERATION: "/v1/images/generations",
     AUDIO_GENERATION: "/v1/audio/speech",
+    TEXT_TO_SPEECH: "/v1/audio/speech",
 }
 """Where a task is asked for."""
 CHAT = "/v1/chat/completions"
@@ -103,6 +104,8 @@ def _card(row: dict[str, Any]) -> ModelCard:
 def _choices(name: str, task: str) -> list[str]:
     if task == IMAGE_GENERATION:
         return image.class_names(name)
+    if task == TEXT_TO_SPEECH:
+        return [ONE_VOICE]
     return audio.speakers(name) if task == AUDIO_GENERATION else library.labels_of(name)
 
 
@@ -348,26 +351,62 @@ def _sized(found: image.Pictures, size: str, label: str, seed: int) -> Drawn:
     return Drawn(png(picture, said), label, seed, picture.size, found.source)
 
 
-def check_speech(asked: Speech) -> str:
-    """The digits to be said. Raises ParameterError."""
-    _check_model(asked.model, library.choices(AUDIO_GENERATION))
+def check_speech(asked: Speech) -> tuple[str, str]:
+    """The model that is to speak and what it is to say: digits, or English. Raises ParameterError."""
+    speakers, readers = library.choices(AUDIO_GENERATION), library.choices(TEXT_TO_SPEECH)
+    given = asked.model_fields_set
+    model = asked.model
+    if "model" not in given and readers and not _is_number(asked.input):
+        model = readers[0]
+    _check_model(model, [*speakers, *readers])
+    if model in readers:
+        return model, _check_reading(asked, model)
+    if asked.speed != 1:
+        raise ParameterError("speed", f"speed is for models that read aloud; {model} says digits at a speed of its own")
     try:
-        one_of("the voice", asked.voice, audio.speakers(asked.model))
+        one_of("the voice", asked.voice, audio.speakers(model))
     except InputError as error:
         raise ParameterError("voice", str(error)) from error
     try:
-        return crossmodal.read_number(asked.input)
+        return model, crossmodal.read_number(asked.input)
     except InputError as error:
         raise ParameterError("input", str(error)) from error
 
 
+def _is_number(given: str) -> bool:
+    try:
+        return bool(crossmodal.read_number(given))
+    except InputError:
+        return False
+
+
+def _check_reading(asked: Speech, model: str) -> str:
+    """The text that a model is to read aloud. Raises ParameterError."""
+    if "voice" in asked.model_fields_set and asked.voice != ONE_VOICE:
+        raise ParameterError(
+            "voice", f"{model} has one voice alone, {quoted(ONE_VOICE)}; asked is {quoted(asked.voice)}"
+        )
+    if "temperature" in asked.model_fields_set and asked.temperature > speech.MAX_TEMPERATURE:
+        most = f"{model} takes a temperature of at most {speech.MAX_TEMPERATURE:g}"
+        raise ParameterError("temperature", f"the temperature is {asked.temperature:g}; {most}")
+    try:
+        text_, *_ = speech.sayable(asked.input)
+    except InputError as error:
+        raise ParameterError("input", str(error)) from error
+    return text_
+
+
 @one_at_a_time
-def speak(asked: Speech, digits: str, seed: int) -> Iterator[Spoken | float]:
+def speak(asked: Speech, model: str, said: str, seed: int) -> Iterator[Spoken | float]:
     """The share that is done, and at last the sound."""
-    for step in compute(
-        audio.speak, asked.model, digits, speaker=asked.voice, temperature=asked.temperature, seed=seed
-    ):  # fmt: skip
-        yield _encoded(step, asked.response_format) if isinstance(step, audio.Sound) else step
+    options = {"temperature": asked.temperature} if "temperature" in asked.model_fields_set else {}
+    if TEXT_TO_SPEECH in library.does(library.config_of(model)):
+        steps = compute(speech.say, model, said, speed=asked.speed, seed=seed, **options)
+    else:
+        steps = compute(audio.speak, model, said, speaker=asked.voice, seed=seed, **options)
+    for step in steps:
+        made = step.sound if isinstance(step, speech.Speech) else step
+        yield _encoded(made, asked.response_format) if isinstance(made, audio.Sound) else made
 
 
 def _encoded(sound: audio.Sound, kind: Literal["wav", "flac", "pcm"]) -> Spoken:

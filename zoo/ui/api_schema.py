@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
 
 from zoo.entry import AUDIO_GENERATION, IMAGE_GENERATION, TEXT_GENERATION
-from zoo.generate import audio, chat, crossmodal, image, text
+from zoo.generate import audio, chat, crossmodal, image, speech, text
 from zoo.generate.library import DEFAULTS
 from zoo.noise import MAX_SEED
 
@@ -25,6 +25,8 @@ MAX_STOPS, MAX_STOP = 4, 100
 """Stop sequences, and characters of one."""
 MAX_NAME = 400
 """Characters of a checkpoint's name."""
+ONE_VOICE = "default"
+"""What the voice of a model is called that has one alone."""
 
 
 def _integral(value: Any) -> Any:
@@ -278,34 +280,45 @@ class ImageRequest(_Asked):
 
 
 class Speech(_Asked):
-    """Say a number, digit by digit; the reply is the sound's bytes."""
+    """Say a number, digit by digit, or read English aloud where a model that does is here; the reply is the sound's
+    bytes."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"input": "四十二", "voice": "jackson", "seed": 1}})
 
     model: Text = _said(
-        "an audio checkpoint, as /v1/models lists it", "声音模型，见 /v1/models",
+        "an audio checkpoint, as /v1/models lists it; left out, a text that is no number is read by one that reads "
+        "English, where there is one",
+        "声音模型，见 /v1/models；不填时，若不是数且有能朗读英文的模型，就由它来读",
         DEFAULTS[AUDIO_GENERATION], max_length=MAX_NAME,
     )  # fmt: skip
     input: Text = _said(
-        f"up to {audio.MAX_DIGITS} digits, or a number in English or Chinese words, such as forty-two or 四十二",
-        f"至多 {audio.MAX_DIGITS} 位数字，或英文、中文写的数，如 forty-two、四十二",
-        max_length=crossmodal.MAX_NUMBER_TEXT,
+        f"up to {audio.MAX_DIGITS} digits, or a number in English or Chinese words, such as forty-two or 四十二; for a "
+        "model that reads: English",
+        f"至多 {audio.MAX_DIGITS} 位数字，或英文、中文写的数，如 forty-two、四十二；朗读模型则为英文句子",
+        max_length=max(crossmodal.MAX_NUMBER_TEXT, speech.MAX_TEXT),
     )  # fmt: skip
     voice: Text = _said(
-        "a speaker of the model, as /v1/models lists them", "模型的说话人，见 /v1/models",
+        f"a speaker of the model, as /v1/models lists them; one that reads has {ONE_VOICE} alone",
+        f"模型的说话人，见 /v1/models；朗读模型只有 {ONE_VOICE}",
         _default(audio.speak, "speaker"), max_length=MAX_NAME,
     )  # fmt: skip
     response_format: Literal["wav", "flac", "pcm"] = _said(
         "pcm is 16-bit little-endian mono; the header x-sample-rate says its rate",
         "pcm 为 16 位小端单声道，采样率见响应头 x-sample-rate", "wav",
     )  # fmt: skip
-    speed: Number = _said("here for OpenAI's clients", "为兼容 OpenAI 客户端", 1, ge=1, le=1)
+    speed: Number = _said(
+        "how fast a model that reads is to read; digits have a speed of their own", "朗读的语速；读数字的模型语速固定",
+        _default(speech.say, "speed"), ge=speech.MIN_SPEED, le=speech.MAX_SPEED,
+    )  # fmt: skip
     seed: Seed | None = _said(
         "ours: the same seed gives the same sound; left out, one is drawn, and the header x-seed tells it",
         "扩展：同一种子得到同一声音；不填则随机，见响应头 x-seed", None,
     )  # fmt: skip
     temperature: Number = _said(
-        "ours: 1 samples as trained; lower is steadier", "扩展：1 按训练时的分布采样，低则更稳",
+        f"ours: 1 samples as trained; lower is steadier. A model that reads takes up to {speech.MAX_TEMPERATURE:g}, "
+        f"and {_default(speech.say, 'temperature'):g} where it is left out",
+        f"扩展：1 按训练时的分布采样，低则更稳；朗读模型至多 {speech.MAX_TEMPERATURE:g}，"
+        f"不填则为 {_default(speech.say, 'temperature'):g}",
         _default(audio.speak, "temperature"), ge=audio.MIN_TEMPERATURE, le=audio.MAX_TEMPERATURE,
     )  # fmt: skip
     stream_format: Literal["audio"] = _said("here for OpenAI's clients", "为兼容 OpenAI 客户端", "audio")

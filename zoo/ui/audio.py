@@ -1,17 +1,18 @@
-"""The Audio tab: spoken digits, made sample by sample."""
+"""The Audio tab: spoken digits, English read aloud, drums, music made note by note, and voices
+taken apart and put together."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
 
-from zoo.entry import AUDIO_GENERATION
+from zoo.entry import AUDIO_GENERATION, MUSIC_GENERATION, SOUND_GENERATION, TEXT_TO_SPEECH, VOCODING
 from zoo.generate import audio as generate
 from zoo.generate import library
-from zoo.ui import files
+from zoo.ui import drums, files, music, reading, resynthesis
 from zoo.ui.api_schema import Speech, bounds
 from zoo.ui.controls import (
     PROGRESS,
@@ -27,6 +28,7 @@ from zoo.ui.controls import (
     wire,
 )
 from zoo.ui.guard import compute, integral, one_at_a_time
+from zoo.ui.player import player
 from zoo.ui.strings import say, text
 
 SPEAKER = "jackson"
@@ -55,16 +57,6 @@ def speak_digits(
             yield files.sound(step), picture, step.source.line()
 
 
-def player(elem_id: str, *, autoplay: bool = False) -> gr.Audio:
-    """A waveform player with a WAV download."""
-    return gr.Audio(
-        label=text("sound"), show_label=False, interactive=False, format="wav", buttons=["download"], autoplay=autoplay,
-        elem_id=elem_id, elem_classes="zoo-result zoo-player", waveform_options=gr.WaveformOptions(
-            waveform_color="#a9b8ad", waveform_progress_color="#2f5f50", sample_rate=8000, show_recording_waveform=True
-        ),
-    )  # fmt: skip
-
-
 def speaker_picker(model: str, elem_id: str) -> gr.Dropdown:
     """A picker of the model's speakers."""
     return picker_of(generate.speakers(model), "speaker", elem_id, prefer=SPEAKER)
@@ -75,7 +67,7 @@ def _speakers(model: str) -> Any:
     return gr.update(choices=names, value=SPEAKER if SPEAKER in names else next(iter(names), None))
 
 
-def _speak() -> None:
+def _speak(tab: gr.Blocks | gr.Tab) -> None:
     with gr.Row(elem_classes="zoo-work"):
         with gr.Column(scale=0, min_width=320, elem_classes="zoo-controls"):
             intro("audio_intro")
@@ -103,9 +95,24 @@ def _speak() -> None:
 
 def fill(page: gr.Blocks) -> None:
     """Put the tab's content into the page that is open."""
-    if library.choices(AUDIO_GENERATION):
-        _speak()
-    else:
+    plays = bool(library.choices(MUSIC_GENERATION))
+    ways: dict[str, Callable[[gr.Blocks | gr.Tab], None] | None] = {
+        "digits": _speak if library.choices(AUDIO_GENERATION) else None,
+        "read_aloud": reading.reading if library.choices(TEXT_TO_SPEECH) else None,
+        "drums": drums.machine if library.choices(SOUND_GENERATION) else None,
+        "harmonise": music.harmonising if plays else None,
+        "compose_music": music.composing if plays else None,
+        "resynthesise": resynthesis.resynthesising if library.choices(VOCODING) else None,
+    }
+    there = {name: way for name, way in ways.items() if way}
+    if len(there) > 1:
+        with gr.Tabs(overflow_behavior="wrap", elem_classes="zoo-kinds"):
+            for name, build_way in there.items():
+                with gr.Tab(text(name), elem_id=f"tab_{name}") as tab:
+                    build_way(tab)
+    for build_way in there.values() if len(there) == 1 else ():
+        build_way(page)
+    if not there:
         intro("no_model")
 
 

@@ -94,10 +94,11 @@ def intro(key: str) -> gr.Markdown:
     return gr.Markdown(text(key), elem_classes="zoo-intro")
 
 
-def source_line(prefix: str) -> gr.Textbox:
-    """The quiet line under a result. A text box, because names come from checkpoints and must stay plain text."""
+def source_line(prefix: str, *, most: int = 6) -> gr.Textbox:
+    """The quiet line under a result, or as many as `most`. A text box, because names come from checkpoints and must
+    stay plain text."""
     return gr.Textbox(
-        label=text("source"), show_label=False, container=False, interactive=False, lines=1, max_lines=6,
+        label=text("source"), show_label=False, container=False, interactive=False, lines=1, max_lines=most,
         placeholder=text("source_empty"), elem_id=f"{prefix}_source", elem_classes="zoo-source",
     )  # fmt: skip
 
@@ -110,12 +111,12 @@ def result_picture(prefix: str, label: str, *, name: str = "result", classes: st
     )  # fmt: skip
 
 
-def examples(prefix: str, labels: Sequence[str]) -> list[gr.Button]:
-    """A row of small buttons with plain labels."""
+def examples(prefix: str, labels: Sequence[Any]) -> list[gr.Button]:
+    """A row of small buttons with plain labels, or such as the browser translates."""
     return example_row(prefix, labels)[1]
 
 
-def example_row(prefix: str, labels: Sequence[str], *, visible: bool = True) -> tuple[gr.Row, list[gr.Button]]:
+def example_row(prefix: str, labels: Sequence[Any], *, visible: bool = True) -> tuple[gr.Row, list[gr.Button]]:
     """As `examples`, with the row, which can be hidden."""
     with gr.Row(elem_classes="zoo-examples", visible=visible) as row:
         buttons = [
@@ -135,14 +136,15 @@ def wire(
     stop: gr.Button | None = None,
     dice: tuple[gr.Number, gr.Button] | None = None,
     enter: Sequence[gr.Textbox] = (),
-    fills: Sequence[tuple[gr.Button, gr.components.Component, str]] = (),
+    fills: Sequence[tuple[gr.Button, gr.components.Component | list[gr.components.Component], str]] = (),
     progress: Sequence[gr.components.Component] | None = None,
     first: tuple[gr.components.Component, Sequence[gr.components.Component], str] | None = None,
 ) -> None:
     """Run `handler` on a click of `run` (that is the named endpoint), Enter, the dice, or an example; Stop cancels.
 
-    `fills` are (button, component, JavaScript literal): the example writes the value and runs. `first` is (from, to,
-    JavaScript function): what a click copies in the browser before the handler runs.
+    `fills` are (button, component, JavaScript literal): the example writes the value, or an array of values into
+    several components, and runs. `first` is (from, to, JavaScript function): what a click copies in the browser before
+    the handler runs.
     """
     describe(handler, inputs)
     shared: dict[str, Any] = {
@@ -158,11 +160,11 @@ def wire(
     run.click(None, js=reveal)
     for box in enter:
         events.append(box.submit(handler, api_visibility="private", **shared))
-    steps = [(button, target, f"() => {value}") for button, target, value in fills]
+    steps: list[tuple[gr.Button, Any, str]] = [(button, target, f"() => {value}") for button, target, value in fills]
     if dice:
         steps.append((dice[1], dice[0], ROLL))
     for button, target, code in steps:
-        filled = button.click(None, outputs=[target], js=code)
+        filled = button.click(None, outputs=target if isinstance(target, list) else [target], js=code)
         events.append(filled.then(handler, api_visibility="private", **shared))
         button.click(None, js=reveal)
     if stop:

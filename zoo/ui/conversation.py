@@ -14,7 +14,7 @@ from zoo.generate import chat as talk
 from zoo.generate import library, masked
 from zoo.generate.library import InputError
 from zoo.ui import files
-from zoo.ui.controls import examples, intro, live_picker, run_and_stop, seed_and_dice, source_line, wire
+from zoo.ui.controls import ROLL, examples, intro, live_picker, run_and_stop, seed_and_dice, source_line, wire
 from zoo.ui.guard import compute, integral, one_at_a_time
 from zoo.ui.strings import both, say, text
 
@@ -27,7 +27,7 @@ BLANKS = (
     "我想去___旅游",
 )
 ABOUT = ("did you see the goal in the last minute?", "his new album is great", "门票多少钱？", "这部电影的导演是谁？")
-_ROLES = {"user": "user", "assistant": "bot"}
+ROLE_OF = {"user": "user", "assistant": "bot"}
 
 
 @one_at_a_time
@@ -43,8 +43,8 @@ def chat_reply(
         temperature: 0 takes the likeliest token, 1 samples as trained, up to 2
         seed: whole number from 0; the same seed gives the same reply
     """
-    before = _messages(history)
-    turns = [(_ROLES[one["role"]], one["content"]) for one in before]
+    before = messages_of(history)
+    turns = [(ROLE_OF[one["role"]], one["content"]) for one in before]
     said = {"role": "user", "content": message}
     for made in compute(talk.reply, model, turns, message, temperature=temperature, seed=integral(seed)):
         line = made.source.line()
@@ -56,7 +56,7 @@ def chat_reply(
         yield [*before, said, answer], "" if made.done else message, line, files.text(made) if made.done else None
 
 
-def _messages(history: Any) -> Messages:
+def messages_of(history: Any) -> Messages:
     """What a chat shows, as plain texts. Raises InputError for anything else."""
     if not isinstance(history, list | tuple):
         raise InputError(say("bad_value"))
@@ -65,7 +65,7 @@ def _messages(history: Any) -> Messages:
         role, content = (one.get("role"), one.get("content")) if isinstance(one, dict) else (None, None)
         if isinstance(content, list):
             content = "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
-        if role not in _ROLES or not isinstance(content, str):
+        if role not in ROLE_OF or not isinstance(content, str):
             raise InputError(say("bad_value"))
         found.append({"role": role, "content": content})
     return found
@@ -121,7 +121,7 @@ def chat(tab: gr.Tab) -> None:
                 elem_id="chat_message",
             )  # fmt: skip
             chips = examples("chat", GREETINGS)
-            seed, _ = seed_and_dice("chat")
+            seed, dice = seed_and_dice("chat")
             run, stop = run_and_stop("say_it", "chat")
             with gr.Accordion(text("advanced"), open=False, elem_classes="zoo-advanced"):
                 temperature = gr.Slider(
@@ -139,6 +139,7 @@ def chat(tab: gr.Tab) -> None:
                 save = files.save_button("chat")
                 reset = gr.Button(text("forget"), size="sm", elem_id="chat_reset", elem_classes="zoo-save", scale=0)
     reset.click(None, outputs=[history, source], js="() => [[], '']")
+    dice.click(None, outputs=[seed], js=ROLL)  # for what is said next
     wire(
         chat_reply, [model, history, message, temperature, seed], [history, message, source, save],
         api_name="chat_reply", run=run, stop=stop, enter=[message],

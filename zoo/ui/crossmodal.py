@@ -1,21 +1,21 @@
-"""The Cross-modal tab: a number typed, drawn or spoken; judged, and turned into the other forms."""
+"""The Cross-modal tab: a number in every form; an assistant; emoji drawn and found by words; pictures named."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
 
 from zoo.data.media import read_audio
-from zoo.entry import AUDIO_CLASSIFICATION, AUDIO_GENERATION, IMAGE_CLASSIFICATION, IMAGE_GENERATION
+from zoo.entry import ANY_TO_ANY, AUDIO_CLASSIFICATION, AUDIO_GENERATION, IMAGE_CLASSIFICATION, IMAGE_GENERATION
 from zoo.generate import crossmodal as generate
 from zoo.generate import library
 from zoo.generate.library import InputError
 from zoo.generate.provenance import Record
-from zoo.ui import files
-from zoo.ui.audio import player, speaker_picker
+from zoo.ui import assistant, files, matching, prompting
+from zoo.ui.audio import speaker_picker
 from zoo.ui.controls import (
     PROGRESS,
     alone,
@@ -28,7 +28,9 @@ from zoo.ui.controls import (
     wire,
 )
 from zoo.ui.guard import compute, integral, one_at_a_time
+from zoo.ui.joint import joining, plane
 from zoo.ui.pad import TAKE, drawn, pad, take_brush
+from zoo.ui.player import player
 from zoo.ui.strings import say, text
 
 NUMBERS = ("seven", "七", "42", "四十二")
@@ -113,7 +115,8 @@ def together(readings: list[dict[str, float]], keep: int = 4) -> dict[str, float
     return numbers
 
 
-def _inputs() -> None:
+def _numbers(tab: gr.Tab | None) -> None:
+    """The page of a number."""
     with gr.Row(elem_classes="zoo-work"):
         with gr.Column(scale=0, min_width=320, elem_classes="zoo-controls"):
             intro("cross_intro")
@@ -169,10 +172,26 @@ def _inputs() -> None:
 def fill(page: gr.Blocks) -> None:
     """Put the tab's content into the page that is open."""
     needed = (IMAGE_CLASSIFICATION, AUDIO_CLASSIFICATION, IMAGE_GENERATION, AUDIO_GENERATION)
+    ways: dict[str, Callable[[Any], None]] = {}
     if all(library.choices(task) for task in needed):
-        _inputs()
-    else:
+        ways["numbers"] = _numbers
+        if library.choices(ANY_TO_ANY):
+            ways |= {"by_joint": joining, "by_map": plane}
+    if assistant.offered():
+        ways["assistant"] = assistant.asking
+    if prompting.offered():
+        ways["prompting"] = prompting.prompting
+    if matching.offered():
+        ways |= {"finding": matching.finding, "describing": matching.describing}
+    if not ways:
         intro("no_model")
+    elif len(ways) == 1:
+        next(iter(ways.values()))(None)
+    else:
+        with gr.Tabs(overflow_behavior="wrap", elem_classes="zoo-kinds"):
+            for name, build_way in ways.items():
+                with gr.Tab(text(name), elem_id=f"tab_{name}") as tab:
+                    build_way(tab)
 
 
 def build() -> gr.Blocks:

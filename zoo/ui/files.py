@@ -15,9 +15,14 @@ from pathlib import Path
 import gradio as gr
 from PIL import Image
 
+from zoo.generate import archive
+from zoo.generate.assistant import Answer
 from zoo.generate.audio import Sound
+from zoo.generate.chorale import Chorale
 from zoo.generate.image import as_gif
+from zoo.generate.matching import Matches
 from zoo.generate.provenance import Record, png, txt, wav
+from zoo.generate.provenance import midi as as_midi
 from zoo.generate.text import Writing
 from zoo.ui.strings import text as label
 
@@ -39,10 +44,17 @@ def plain(image: Image.Image, scale: int) -> str:
     return _kept(encoded.getvalue(), "example.png")
 
 
-def sound(made: Sound) -> str:
-    """Write a WAV: as loud as it is, for gradio would stretch samples to full scale. Returns the path."""
-    record = made.source.record
+def sound(made: Sound | Chorale, result: str = "") -> str:
+    """Write a WAV: as loud as it is, for gradio would stretch samples to full scale. `result` names a sound that is not
+    the operation's main one. Returns the path."""
+    record = replace(made.source.record, result=result)
     return keep(wav(made.waveform, made.sample_rate, record), record, ".wav")
+
+
+def midi(made: Chorale) -> str:
+    """Write a MIDI file. Returns the path."""
+    record = made.source.record
+    return keep(as_midi(made.notes, made.tempo, record), record, ".mid")
 
 
 def animation(path: Path, record: Record) -> str:
@@ -55,10 +67,15 @@ def gif(animation: Path, record: Record) -> str:
     return keep(as_gif(animation, record), record, ".gif")
 
 
-def text(writing: Writing) -> str:
+def text(writing: Writing | Matches) -> str:
     """Write a TXT. Returns the path."""
     record = writing.source.record
     return keep(txt(writing.text, record).encode(), record, ".txt")
+
+
+def answer(made: Answer, seed: int) -> str:
+    """Write a whole answer of the assistant as one ZIP. Returns the path."""
+    return keep(archive.of(made), Record("text.reply", "answer", seed=seed), ".zip")
 
 
 @cache

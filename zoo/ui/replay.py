@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
+from zoo.generate import archive
 from zoo.generate import replay as generate
 from zoo.generate.inputs import InputError
-from zoo.generate.provenance import Marked, Record, look
+from zoo.generate.melody import name_of
+from zoo.generate.provenance import Marked, Record, contents, look
 from zoo.ui import files
-from zoo.ui.audio import player
 from zoo.ui.controls import PROGRESS, REVEAL, describe, intro, result_picture, run_and_stop
 from zoo.ui.guard import compute, one_at_a_time
+from zoo.ui.player import player
 from zoo.ui.strings import say, text
 
 MAX_SHOWN = 400
@@ -32,11 +36,15 @@ def replay_file(file: str, progress: gr.Progress = PROGRESS) -> Iterator[Shown]:
     file and of the new one.
 
     Parameters:
-        file: a PNG, WAV, WEBP or TXT that was made here
+        file: a PNG, WAV, WEBP, GIF, MIDI or TXT that was made here, or the ZIP of an answer
     """
     if not file:
         raise InputError(say("replay_nothing"))
-    marked = look(file)
+    contained = contents(Path(file))
+    if archive.is_one(contained):
+        yield from _answer(archive.unpack(contained), progress)
+        return
+    marked = look(contained)
     data: dict[str, Any] = {"version": marked.version, "record": asdict(marked.record)}
     yield _report(marked, None), data, *_parts(marked, file), None, None, None
     for step in compute(generate.replay, marked):
@@ -51,11 +59,60 @@ def replay_file(file: str, progress: gr.Progress = PROGRESS) -> Iterator[Shown]:
         yield _report(marked, step), data, *_parts(marked, file), *again
 
 
+def _answer(given: archive.Archive, progress: gr.Progress) -> Iterator[Shown]:
+    """The same for an answer of the assistant, part by part."""
+    before = _shown_of(given.parts)
+    yield _reports(given, None), {"parts": {}}, *before, None, None, None
+    for step in compute(archive.remake, given):
+        if isinstance(step, float):
+            progress(step, desc=say("replay_running"))
+            yield (gr.skip(),) * 8
+            continue
+        parts = {
+            name: {
+                "identical": one.identical, "same": one.same, "record": asdict(one.marked.record),
+                "differences": [asdict(difference) for difference in one.differences],
+            }
+            for name, one in step.replays.items()
+        }  # fmt: skip
+        data = {"identical": step.identical, "same": step.holds, "stale": list(step.stale), "parts": parts}
+        again = {name: look(one.data) for name, one in step.replays.items() if one.data is not None}
+        yield _reports(given, step), data, *before, *_shown_of(again)
+
+
+def _shown_of(parts: Mapping[str, Marked]) -> tuple[str | None, str | None, str | None]:
+    """Picture, sound and text of an answer's parts; what is not among them stays empty."""
+    paths = {name: files.keep(one.data, one.record, f".{one.kind}") for name, one in parts.items() if one.kind != "txt"}
+    texts = [one.payload() for one in parts.values() if one.kind == "txt"]
+    return paths.get("reply.png"), paths.get("reply.wav"), "\n\n".join(texts)[:MAX_TEXT] or None
+
+
+def _reports(given: archive.Archive, found: archive.Remade | None) -> str:
+    """The reports on an answer's parts, one below the other, under a verdict on the whole; as HTML."""
+    parts = []
+    if found:
+        how = "identical" if found.identical else "same" if found.holds else "unlike" if found.data else "impossible"
+        level = "clear" if found.holds else "alarm"
+        parts.append(f'<p class="zoo-verdict {level}">{html.escape(say(f"replay_{how}"))}</p>')
+        parts += [f"<p>{name}: {html.escape(say('replay_stale'))}</p>" for name in found.stale]
+    for name, marked in given.parts.items():
+        parts.append(f"<h3>{name}</h3>{_report(marked, found.replays[name] if found else None)}")
+    return f'<div class="zoo-report">{"".join(parts)}</div>'
+
+
 def _parts(marked: Marked, path: str) -> tuple[str | None, str | None, str | None]:
     """Picture, sound and text of a file: what it is not stays empty."""
     if marked.kind == "txt":
         return None, None, marked.payload()[:MAX_TEXT]
+    if marked.kind == "mid":
+        return None, None, _notes(marked)[:MAX_TEXT]
     return (None, path, None) if marked.kind == "wav" else (path, None, None)
+
+
+def _notes(marked: Marked) -> str:
+    """The notes of a MIDI file, a line a track."""
+    notes = marked.payload()
+    return "\n".join(" ".join(name_of(int(key)) for key in notes[notes[:, 0] == t, 3]) for t in np.unique(notes[:, 0]))
 
 
 def _report(marked: Marked, found: generate.Replay | None) -> str:
@@ -124,8 +181,8 @@ def page() -> None:
         with gr.Column(scale=0, min_width=320, elem_classes="zoo-controls"):
             intro("replay_intro")
             file = gr.File(
-                file_types=[".png", ".wav", ".webp", ".gif", ".txt"], label=text("replay_file"), height=150,
-                elem_id="replay_file", elem_classes="zoo-drop",
+                file_types=[".png", ".wav", ".webp", ".gif", ".mid", ".txt", ".zip"], label=text("replay_file"),
+                height=150, elem_id="replay_file", elem_classes="zoo-drop",
             )  # fmt: skip
             run, stop = run_and_stop("replay_run", "replay")
         with gr.Column(elem_classes="zoo-results"):

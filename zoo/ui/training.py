@@ -11,9 +11,9 @@ import gradio as gr
 from zoo.generate import library
 from zoo.generate import timeline as generate
 from zoo.ui import diagnosis
-from zoo.ui.audio import player
 from zoo.ui.controls import LIGHT, alone, describe, intro, live_picker, result_picture, source_line
 from zoo.ui.guard import integral
+from zoo.ui.player import player
 from zoo.ui.strings import figure, say, text
 
 LOSSES = ("loss", "discriminator_loss", "reconstruction", "kl")

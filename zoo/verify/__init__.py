@@ -14,16 +14,22 @@ from typing import Any
 from zoo import checkpoint, entry, registry
 from zoo.config import to_dict
 from zoo.data.load import load as load_data
-from zoo.data.source import INFOS, find
+from zoo.data.source import INFOS
 from zoo.generate import library
+from zoo.verify.chorales import music_generation
 from zoo.verify.classes import classification
+from zoo.verify.drawings import drawn_prompts, prompt_neighbours
 from zoo.verify.images import fit_to_judge, generated_images, image_autoencoding, image_generation, neighbours
+from zoo.verify.joint import any_to_any
 from zoo.verify.masked import found_replies, masked_tokens, topics
+from zoo.verify.matches import matched_concepts
 from zoo.verify.sequences import sequences
-from zoo.verify.sounds import audio_generation
+from zoo.verify.sounds import audio_generation, sound_generation
 from zoo.verify.subject import FULL, QUICK, TRAINING, Budget, Figure, Poll, Subject, judge_network
 from zoo.verify.texts import text_generation
 from zoo.verify.translations import image_translation
+from zoo.verify.vocoders import vocoding
+from zoo.verify.voices import text_to_speech
 
 __all__ = [
     "FULL",
@@ -39,6 +45,7 @@ __all__ = [
     "measure",
     "measure_folder",
     "neighbours",
+    "prompt_neighbours",
     "subject_of",
 ]
 
@@ -54,6 +61,13 @@ _MEASURES: dict[str, Callable[[Subject, Any, Budget, Poll], list[Figure]]] = {
     entry.TEXT_CLASSIFICATION: topics,
     entry.RETRIEVAL: found_replies,
     entry.AUDIO_GENERATION: audio_generation,
+    entry.SOUND_GENERATION: sound_generation,
+    entry.MUSIC_GENERATION: music_generation,
+    entry.VOCODING: vocoding,
+    entry.TEXT_TO_SPEECH: text_to_speech,
+    entry.ANY_TO_ANY: any_to_any,
+    entry.TEXT_TO_IMAGE: drawn_prompts,
+    entry.IMAGE_TEXT_MATCHING: matched_concepts,
 }
 
 
@@ -103,4 +117,4 @@ def measure_folder(
         raise ValueError(f"{folder.name} learnt from {subject.dataset!r}, no data set of the zoo: say --data FOLDER")
     data = load_data(subject.dataset, "test", subject.model.config, sample=quick, tokenizer=subject.tokenizer)
     figures = [asdict(figure) for figure in measure(subject, data, QUICK if quick else FULL, poll)]
-    return figures, checkpoint.sha256_of(find(subject.dataset, "test", sample=quick))
+    return figures, data.fingerprint

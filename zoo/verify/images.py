@@ -13,7 +13,7 @@ from PIL import Image
 
 from zoo.data.load import load as load_data
 from zoo.data.source import INFOS
-from zoo.generate.sheet import grid, to_bytes
+from zoo.generate.grid import grid, to_bytes
 from zoo.metrics.diversity import NEAR_COPY, spread
 from zoo.metrics.frechet import fit, frechet_distance
 from zoo.metrics.inception_score import inception_score

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from zoo.noise import Noise, permutation
+from zoo.verify.matches import ranks_of
 from zoo.verify.subject import SEED, Budget, Figure, Poll, Subject, batch_of, device_of, rows_of
 
 DRAWS = 4
@@ -105,7 +106,7 @@ def found_replies(subject: Subject, data: Any, budget: Budget, poll: Poll) -> li
             made.append(subject.model.embed(batch[f"{side}ids"], batch[f"{side}mask"], kinds).cpu())
     given, answers = (torch.cat(made).numpy() for made in vectors.values())
     blocks = list(_blocks(data.languages[: len(given)]))
-    ranks = np.concatenate([_ranks(given[block] @ answers[block].T) for block in blocks])
+    ranks = np.concatenate([ranks_of(given[block] @ answers[block].T) for block in blocks])
     size, count = len(blocks[0]), len(ranks)
     note = f"among {size} replies of test dialogues in the same language as far as may be; chance: 1 in {size}"
     near = 2.5 / count
@@ -115,7 +116,7 @@ def found_replies(subject: Subject, data: Any, budget: Budget, poll: Poll) -> li
     ]
     if budget.training:
         return figures
-    words = np.concatenate([_ranks(_common_words(data, block)) for block in blocks])
+    words = np.concatenate([ranks_of(_common_words(data, block)) for block in blocks])
     note = "baseline: cosines of term frequencies, weighted by how few of the split's replies have the term"
     return [
         *figures,
@@ -131,12 +132,6 @@ def _blocks(languages: list[str]) -> Any:
     size = min(CANDIDATES, len(order))
     for start in range(0, len(order) - size + 1, size):
         yield order[start : start + size]
-
-
-def _ranks(scores: np.ndarray) -> np.ndarray:
-    """scores (n, n) of messages and replies -> how many replies score at least as high as the right one, int64 (n,)."""
-    found: np.ndarray = (scores >= np.diagonal(scores)[:, None]).sum(1) - 1
-    return found
 
 
 def _common_words(data: Any, block: np.ndarray) -> np.ndarray:

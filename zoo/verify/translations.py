@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from zoo.data.image import VENDORS
-from zoo.generate.sheet import to_bytes
+from zoo.generate.grid import to_bytes
 from zoo.metrics.judges import judge_of
 from zoo.metrics.restoration import absolute_error, psnr, ssim
 from zoo.verify.images import fit_to_judge

@@ -23,8 +23,9 @@ from torch.nn import functional as F
 
 from zoo.config import bounded, check
 from zoo.entry import IMAGE_GENERATION, Entry, Part
-from zoo.nn.ddim import Schedule, guided, sample
+from zoo.nn.ddim import Schedule, guided, sample, spread_times
 from zoo.nn.group_norm import normalised
+from zoo.nn.unet import Level, ResidualBlock
 from zoo.noise import Noise
 
 
@@ -82,26 +83,6 @@ class DiffusionConfig:
             )
 
 
-class ResidualBlock(nn.Module):
-    """x + f(x), where what is embedded scales and shifts the second norm."""
-
-    def __init__(self, inputs: int, outputs: int, embedding_dim: int, groups: int) -> None:
-        super().__init__()
-        self.norm1 = nn.GroupNorm(groups, inputs)
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
-        self.embed = nn.Linear(embedding_dim, 2 * outputs)
-        self.norm2 = nn.GroupNorm(groups, outputs)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
-        self.shortcut = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
-        nn.init.zeros_(self.conv2.weight)  # at the start a block is its shortcut
-
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        """x (n, inputs, h, w), embedding (n, embedding_dim) -> (n, outputs, h, w)."""
-        hidden = self.conv1(F.silu(normalised(self.norm1, x)))
-        hidden = normalised(self.norm2, hidden, *self.embed(embedding).chunk(2, dim=1))
-        return self.shortcut(x) + self.conv2(F.silu(hidden))
-
-
 class Attention(nn.Module):
     """x + attention of every place to every place."""
 
@@ -122,39 +103,6 @@ class Attention(nn.Module):
         )  # so few places: faster than the fused one
         found = (weights.to(v.dtype) @ v).transpose(1, 2).flatten(2)
         return x + self.proj(found).transpose(1, 2).reshape(x.shape)
-
-
-class Level(nn.Module):
-    """The blocks of one size, and the change to the next size; what comes in with `skips` is appended to x."""
-
-    def __init__(self, inputs: list[int], width: int, config: DiffusionConfig, *, attends: bool, up: bool) -> None:
-        super().__init__()
-        embedding_dim = 4 * config.widths[0]
-        self.up = up
-        self.blocks = nn.ModuleList(ResidualBlock(n, width, embedding_dim, config.groups) for n in inputs)
-        self.attentions = nn.ModuleList(
-            Attention(width, config.head_dim, config.groups) if attends else nn.Identity() for _ in inputs
-        )
-        self.resize: nn.Module | None = None
-
-    def resized(self, width: int) -> Level:
-        """With the change to half or twice the size."""
-        self.resize = nn.Conv2d(width, width, 3, stride=1 if self.up else 2, padding=1)
-        return self
-
-    def forward(self, x: Tensor, embedding: Tensor, skips: list[Tensor]) -> Tensor:
-        """x (n, c, h, w) -> (n, width, h', w'). The way down puts what it makes on `skips`, the way up takes it off."""
-        for block, attention in zip(self.blocks, self.attentions, strict=True):
-            x = attention(block(torch.cat([x, skips.pop()], 1) if self.up else x, embedding))
-            if not self.up:
-                skips.append(x)
-        if self.resize is None:
-            return x
-        if self.up:
-            return self.resize(F.interpolate(x, scale_factor=2.0, mode="nearest"))
-        x = self.resize(x)
-        skips.append(x)
-        return x
 
 
 class Diffusion(nn.Module):
@@ -178,11 +126,16 @@ class Diffusion(nn.Module):
         if config.num_classes:
             self.classes = nn.Embedding(config.num_classes + 1, embedding_dim)  # the last: no class
         self.first = nn.Conv2d(config.channels, widths[0], 3, padding=1)
-        attends = [level >= n - config.attention for level in range(n)]
+
+        def attentions(level: int, inputs: list[int]) -> list[nn.Module]:
+            if level < n - config.attention:
+                return []
+            return [Attention(widths[level], config.head_dim, config.groups) for _ in inputs]
+
         self.down, skips = nn.ModuleList(), [widths[0]]
         for level, width in enumerate(widths):
             inputs = [skips[-1], *[width] * (config.blocks - 1)]
-            made = Level(inputs, width, config, attends=attends[level], up=False)
+            made = Level(inputs, width, embedding_dim, config.groups, attentions(level, inputs), up=False)
             self.down.append(made.resized(width) if level < n - 1 else made)
             skips += [width] * (config.blocks + (level < n - 1))
         self.middle = nn.ModuleDict(
@@ -195,7 +148,7 @@ class Diffusion(nn.Module):
         self.up, before = nn.ModuleList(), widths[-1]
         for level, width in reversed(list(enumerate(widths))):
             inputs = [skips.pop() + (before if i == 0 else width) for i in range(config.blocks + 1)]
-            made = Level(inputs, width, config, attends=attends[level], up=True)
+            made = Level(inputs, width, embedding_dim, config.groups, attentions(level, inputs), up=True)
             self.up.append(made.resized(width) if level else made)
             before = width
         self.norm = nn.GroupNorm(config.groups, widths[0])
@@ -235,9 +188,7 @@ class Diffusion(nn.Module):
     def errors(self, images: Tensor, labels: Tensor | None, noise: Noise) -> Tensor:
         """images (n, c, h, w) in [-1, 1], labels as for `forward` -> the mean square error of each prediction, (n,)."""
         n, device = len(images), images.device
-        part = torch.arange(noise.rank * n, (noise.rank + 1) * n, device=device)  # of the batch of all processes
-        time = ((part + noise.uniform(n).double()) * (self.config.train_steps / (n * noise.world))).long()
-        time = time.clamp_max(self.config.train_steps - 1)
+        time = torch.from_numpy(spread_times(noise, n, self.config.train_steps)).to(device)
         epsilon = noise.normal(*images.shape)
         signal, spread = (level[time][:, None, None, None] for level in (self.signals, self.spreads))
         target = signal * epsilon - spread * images if self.config.prediction == "v" else epsilon

@@ -26,11 +26,10 @@ from torch.nn import functional as F
 
 from zoo.config import bounded, check
 from zoo.entry import IMAGE_GENERATION, Entry, Part
+from zoo.nn.variety import variety
 
 START = 4
 """Height and width of the learnt constant that synthesis starts from."""
-GROUP = 4
-"""Pictures over which the discriminator takes a standard deviation."""
 
 
 @dataclass(frozen=True)
@@ -306,19 +305,6 @@ class Discriminator(nn.Module):
                 raise ValueError("this discriminator is conditioned on classes; labels are missing")
             logits = logits + (self.embed(labels) * features).sum(1)
         return logits
-
-
-def variety(x: Tensor) -> Tensor:
-    """The standard deviation within groups of four pictures, averaged over channels and pixels: a map for each picture.
-
-    (n, c, h, w) -> (n, 1, h, w); one group where n is no multiple of four. Karras et al., "Progressive growing of
-    GANs", ICLR 2018, section 3.
-    """
-    n = len(x)
-    size = GROUP if n % GROUP == 0 else n
-    groups = x.float().view(size, n // size, *x.shape[1:])
-    found = (groups.var(0, correction=0) + 1e-8).sqrt().mean((1, 2, 3))  # a number for each group
-    return found.repeat(size).view(n, 1, 1, 1).expand(-1, -1, *x.shape[2:]).to(x.dtype)
 
 
 ENTRY = Entry(
