@@ -45,11 +45,30 @@ def keep_memory() -> bool:
     glibc unmaps blocks above 32 MiB, and the end of its heap above 64 MiB, whenever they are freed; a training step
     frees and takes them again, and the system clears every page each time. Numbers do not change.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    mallopt = _of_the_c_library("mallopt")
     if mallopt is None:
         return False
     no_mmap, never_trim = mallopt(-4, 0), mallopt(-1, -1)  # M_MMAP_MAX, M_TRIM_THRESHOLD
     return bool(no_mmap and never_trim)
+
+
+def share_memory() -> None:
+    """Let all threads take their memory from two pools of the C library, not each from one of its own.
+
+    What one of a server's threads has freed then serves the next one. Does nothing where there is no glibc.
+    """
+    if mallopt := _of_the_c_library("mallopt"):
+        mallopt(-8, 2)  # M_ARENA_MAX
+
+
+def give_memory_back() -> None:
+    """Hand what the C library holds and nobody uses back to the system; takes milliseconds. Nothing without glibc."""
+    if trim := _of_the_c_library("malloc_trim"):
+        trim(0)
+
+
+def _of_the_c_library(name: str) -> Any:
+    return getattr(ctypes.CDLL(None), name, None) if os.name == "posix" else None
 
 
 def gpu(function: F) -> F:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import logging
+import math
 import os
 import re
 import threading
@@ -64,8 +65,8 @@ DEFAULTS = {
 }
 """What a task uses unless something else is chosen; it stands first among the choices."""
 MAX_LOADED = 12
-MAX_LOADED_BYTES = 1 << 30
-"""Checkpoints, and bytes of their weights, that stay in memory; the least recently used goes first."""
+MAX_LOADED_BYTES = 128 << 20
+"""Checkpoints, and bytes of their weights as float32, that stay in memory; the least recently used goes first."""
 MAX_ADDED = 32
 """Checkpoints that `add` keeps among the choices; the oldest goes first."""
 
@@ -338,7 +339,7 @@ def _load(folder: Path, name: str) -> Loaded:
             found = opened(folder)
         except (CheckpointError, OSError) as error:
             raise InputError(f"{name} cannot be used: {error}") from error
-        size = 2 * (folder / "model.safetensors").stat().st_size  # stored in half precision
+        size = 4 * sum(math.prod(shape) for shape in shapes_of(folder / "model.safetensors").values())
         with _lock:
             _loaded[folder] = (found, size)
             _loading.pop(folder, None)

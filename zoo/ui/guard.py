@@ -25,7 +25,7 @@ from gradio.context import LocalContext
 from gradio.i18n import I18nData
 
 from zoo.generate.library import InputError
-from zoo.runtime import gpu
+from zoo.runtime import give_memory_back, gpu
 from zoo.ui.strings import english, say
 
 P = ParamSpec("P")
@@ -130,6 +130,7 @@ def one_at_a_time(handler: Callable[P, Iterator[R]]) -> Callable[P, Iterator[R]]
                     if time.monotonic() - begun > MAX_RUN:
                         raise Busy(say("too_slow", seconds=round(MAX_RUN)))
         finally:
+            give_memory_back()
             _turn.release()
 
     return serve

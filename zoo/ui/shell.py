@@ -17,6 +17,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
+from zoo import runtime
 from zoo.config import suggestion
 from zoo.ui import api, audio, crossmodal, image, models, text, training
 from zoo.ui.controls import refresh_pickers
@@ -114,6 +115,7 @@ def _speaks_mcp() -> bool:
 def launch(demo: gr.Blocks, *, host: str | None = None, port: int | None = None, root_path: str | None = None) -> None:
     """Serve (see `serve`) until SIGTERM or Ctrl-C; then stop accepting, give those in flight a few seconds, and exit
     with 0."""
+    runtime.share_memory()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
