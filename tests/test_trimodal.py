@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -164,9 +165,11 @@ def test_a_sample_is_placed_by_the_modalities_of_its_set_alone() -> None:
         assert reached == [bool(chosen & (1 << i)) for i in range(3)]
 
 
-def test_in_training_what_is_not_in_the_set_is_decoded_with_a_style_from_the_prior() -> None:
+def test_in_training_what_is_not_in_the_set_is_decoded_with_a_style_from_the_auxiliary_prior() -> None:
     torch.manual_seed(0)
     model, given, seen = TrimodalDigits(TINY), batch(200), []
+    with torch.no_grad():
+        model.auxiliary[0] = torch.tensor([[3.0], [2 * math.log(0.1)]])
     chosen = Noise(3).integers(7, 200) + 1
     model.picture_decoder.register_forward_hook(
         lambda module, inputs, made: seen.append(inputs[0][:, -TINY.style_dim :])
@@ -177,7 +180,10 @@ def test_in_training_what_is_not_in_the_set_is_decoded_with_a_style_from_the_pri
     same = (seen[0] == seen[1]).all(1)
     assert torch.equal(same, ~outside) and 0.2 < outside.float().mean() < 0.7, "a bound is of every sample's own style"
     drawn = seen[0][outside]
-    assert abs(drawn.mean()) < 0.15 and abs(drawn.std() - 1) < 0.15
+    assert abs(drawn.mean() - 3) < 0.02 and abs(drawn.std() - 0.1) < 0.02
+    assert not TrimodalDigits(TINY).auxiliary.any(), "it begins as the prior"
+    model.train().loss(given, Noise(3))["loss"].backward()
+    assert model.auxiliary.grad is not None and model.auxiliary.grad.abs().min() > 0, "and is learnt"
 
 
 def test_pictures_and_sounds_are_drawn_to_the_product_of_all_three() -> None:

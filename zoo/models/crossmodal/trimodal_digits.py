@@ -6,9 +6,11 @@ the set (Wu and Goodman, NeurIPS 2018; here without the prior as an expert). Pic
 own for the rest, how a digit is written or said, as in Palumbo, Daunhawer and Vogt, "MMVAE+", ICLR 2023; each code's
 posterior is its own modality's alone, so that what is evaluated is a bound on the likelihood of all three.
 
-In training a modality outside of the set is decoded with a style from the prior, as in MMVAE+, whose auxiliary priors
-these are: else a style says early on which digit it is, and the decoders never learn to ask the shared space. And the
-experts of pictures and of sounds are drawn to the product of all three, by its divergence from them: the JMVAE-kl of
+In training a modality outside of the set is decoded with a style from an auxiliary prior of its own, learnt, as in
+MMVAE+: with its own style, the style would say early on which digit it is, and the decoders never learn to ask the
+shared space; with one from the prior, which says nothing of the picture at hand, they would learn to draw the mean of
+all pictures of a digit. What is made is decoded with styles from the prior, which the auxiliary one shrinks away from.
+The experts of pictures and of sounds are drawn to the product of all three, by its divergence from them: the JMVAE-kl of
 Suzuki, Nakayama and Matsuo, "Joint multimodal learning with deep generative models", ICLR 2017 workshop; a plane has
 few ways round, so that what comes to lie beside the wrong word finds none to its own by likelihood alone.
 
@@ -129,6 +131,7 @@ class TrimodalDigits(nn.Module):
         self.picture_decoder, self.sound_decoder = (
             Decoder(replace(one, latent_dim=code)) for one in (pictures, sounds)
         )
+        self.auxiliary = nn.Parameter(torch.zeros(2, 2, config.style_dim))  # of pictures, of sounds: mean, log-variance
         self.log_scale = nn.Parameter(torch.zeros(1))
 
     def encode_words(self, words: Tensor) -> tuple[Tensor, Tensor]:
@@ -187,11 +190,12 @@ class TrimodalDigits(nn.Module):
         place = self.place(mean + precision.rsqrt() * noise.normal(n, k))
         kl = gaussian_kl(mean, -precision.log())
         styles = []
-        for (both, log_variances), within in zip(experts[1:], inside[1:], strict=True):
+        for (both, log_variances), within, elsewhere in zip(experts[1:], inside[1:], self.auxiliary, strict=True):
             drawn, own_mean, own_log_variance = noise.normal(n, self.style_dim), both[:, k:], log_variances[:, k:]
             style, said = own_mean + (0.5 * own_log_variance).exp() * drawn, gaussian_kl(own_mean, own_log_variance)
             if self.training:
-                style, said = torch.where(within > 0, style, drawn), said * within[:, 0]
+                style = torch.where(within > 0, style, elsewhere[0] + (0.5 * elsewhere[1]).exp() * drawn)
+                said = said * within[:, 0]
             styles.append(style)
             kl = kl + said
         word = F.cross_entropy(self.word_decoder(place).float(), words, reduction="none")
