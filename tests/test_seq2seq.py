@@ -22,7 +22,8 @@ from zoo.engine.modules import Modules
 from zoo.entry import IGNORED
 from zoo.export.graphs import export as write_graphs
 from zoo.generate.beam import Hypothesis, log_chances, log_softmax, search
-from zoo.models.text.seq2seq import ENTRY, Transformer, TransformerConfig, attend, hiding, sinusoids
+from zoo.models.text.seq2seq import ENTRY, Transformer, TransformerConfig
+from zoo.nn.attention import attend, hiding, sinusoids
 from zoo.noise import Noise
 
 SMALL = TransformerConfig(

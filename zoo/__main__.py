@@ -434,7 +434,7 @@ def parser() -> argparse.ArgumentParser:
         ("--top", int, "candidates for each blank, or what is found for a text or a picture"),
         ("--recording", Path, "file of the recording that is turned into a spectrogram and back, or of a spoken digit"),
         ("--picture", Path, "file of the picture that is changed or described, or of a drawn digit"),
-        ("--language", str, "of the names that a picture is compared with: en (default) or zh"),
+        ("--language", str, "of what a picture is called, or is compared with: en (default) or zh"),
         ("--said", Path, "where the sound goes, of a model that makes a picture besides (.wav)"),
         ("--how", str, "how the picture is prepared, such as drawing or edges; as it is by default"),
         ("--strength", float, "of the noise that a picture is given"),

@@ -28,6 +28,7 @@ ENDING = "This card, too, is written by a program, from"
 LANGUAGES: dict[str, str | list[str]] = {
     "cmudict": "en",
     "dialogue": ["en", "zh"],
+    "emoji_digits": ["en", "zh"],
     "emoji_names": ["en", "zh"],
     "fairy_tales": "en",
     "python_stdlib": "code",
@@ -116,6 +117,12 @@ _LIMITS = {
         "It has learnt from some 1,500 emoji and what they are called. Of other pictures and words it makes a guess: "
         "what there is no emoji of is answered with the nearest there is.",
         "It finds again what it has seen far better than what it has not: the figures are of the latter alone.",
+    ),
+    entry.CAPTIONING: (
+        "It has learnt the names of some 1,500 emoji and of the ten digits, and says nothing else: a picture of "
+        "another thing gets the name of what looks like it, and a scene that of one thing.",
+        "What it has learnt in one style it mostly names in another; of what it has never seen the name is a guess, as "
+        "the figures on new concepts show. Its probabilities say how sure it is, not how right.",
     ),
     entry.IMAGE_CLASSIFICATION: (
         "It knows only the classes of its data, and names one of them whatever it is shown.",

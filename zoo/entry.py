@@ -34,6 +34,7 @@ TEXT_TO_SPEECH = "text-to-speech"
 ANY_TO_ANY = "any-to-any"
 TEXT_TO_IMAGE = "text-to-image"
 IMAGE_TEXT_MATCHING = "zero-shot-image-classification"
+CAPTIONING = "image-to-text"
 
 IGNORED = -100
 """Target of positions that count for nothing in a cross-entropy: padding, and what was given rather than written."""
@@ -64,6 +65,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     ),
     TEXT_TO_IMAGE: ("prompt_encoder", "latent_denoiser", "latent_decoder"),
     IMAGE_TEXT_MATCHING: ("image_embedder", "caption_embedder"),
+    CAPTIONING: ("image_encoder", "caption_decoder"),
 }
 """Parts that a model of a task names in `parts()`; what each takes and gives is in ARCHITECTURE.md."""
 HEADS: dict[str, str] = {FILL_MASK: "masked", TEXT_CLASSIFICATION: "num_classes", RETRIEVAL: "replies"}
@@ -90,6 +92,7 @@ TASKS: dict[str, str] = {
     ANY_TO_ANY: "any of word, picture and sound -> the others, through one shared space",
     TEXT_TO_IMAGE: "a sentence -> an image of it",
     IMAGE_TEXT_MATCHING: "image and captions -> how well they fit together",
+    CAPTIONING: "image -> words that say what it shows",
 }
 """Every task the zoo knows: the Hub's pipeline tag, and what goes in and comes out."""
 PIPELINE_TAGS: dict[str, str] = {SOUND_GENERATION: AUDIO_GENERATION, MUSIC_GENERATION: AUDIO_GENERATION}
@@ -440,4 +443,22 @@ class MatchesImagesAndText(Protocol):
 
     def embed_captions(self, ids: Tensor) -> Tensor:
         """ids int64 (n, t), each row with the token that ends it, after which nothing counts -> unit vectors (n, d)."""
+        ...
+
+
+@runtime_checkable
+class CaptionsImages(Protocol):
+    """CAPTIONING: pictures -> captions, by an encoder of pictures and a decoder with a cache."""
+
+    vocab_size: int
+    image_size: int
+    context_length: int
+    """Tokens of a caption at most."""
+
+    def look(self, images: Tensor) -> Tensor:
+        """images (n, 3, image_size, image_size) in [-1, 1] -> memory (n, places, m) for "caption_decoder"."""
+        ...
+
+    def forward(self, images: Tensor, ids: Tensor) -> Tensor:
+        """images as for `look`, ids int64 (n, t), the caption so far, its language first -> logits (n, t, v)."""
         ...

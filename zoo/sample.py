@@ -308,6 +308,15 @@ def _matched(name: str, options: dict[str, Any]) -> tuple[Any, bytes]:
     return _printed(matching.describe(name, _picture(options.pop("picture")), **options))
 
 
+def _described(name: str, options: dict[str, Any]) -> tuple[Any, bytes]:
+    from zoo.generate import describing
+
+    found = describing.describe_picture(name, _picture(options.pop("picture")), **options)
+    source, data = _printed(found)
+    print(" ".join(f"{one.text or 'the end'} {100 * one.probability:.1f} %" for one in found.tokens))
+    return source, data
+
+
 KINDS = {
     entry.IMAGE_GENERATION: Kind(("label", "count", "seed", "truncation", "steps", "guidance"), ".png", _drawn),
     entry.IMAGE_TRANSLATION: Kind(
@@ -336,6 +345,9 @@ KINDS = {
         ("text", "style", "count", "seed", "steps", "guidance"), ".png", _prompted, needs="text"
     ),
     entry.IMAGE_TEXT_MATCHING: Kind(("text", "picture", "language", "top"), ".txt", _matched, always=False),
+    entry.CAPTIONING: Kind(
+        ("picture", "language", "beams"), ".txt", _described, always=False, needs="picture"
+    ),
 }  # fmt: skip
 """What a checkpoint can be used for, by task; some tasks have several ways."""
 OPTIONS = tuple(dict.fromkeys(option for kind in KINDS.values() for option in kind.options))

@@ -80,6 +80,11 @@ _ZOO = {
         'from zoo.generate.matching import find\n\nprint(find("{name}", "a happy cat").text)',
         '--text "a happy cat"',
     ),
+    entry.CAPTIONING: (
+        "from PIL import Image\n\nfrom zoo.generate.describing import describe_picture  # or describe_digit\n\n"
+        'print(describe_picture("{name}", Image.open("picture.png"), language="en").text)',
+        "--picture picture.png --language en",
+    ),
     entry.IMAGE_CLASSIFICATION: (
         "import torch\n\nimport zoo\n\npictures = torch.zeros(1, 1, 28, 28)  # in [-1, 1]: white is 1, black is -1\n"
         'print(zoo.load("{name}")(pictures).softmax(1))',

@@ -42,6 +42,7 @@ _TASKS = {
     entry.ANY_TO_ANY: ("joins words, pictures and speech", "贯通词、图、声"),
     entry.TEXT_TO_IMAGE: ("draws from words", "按文字画图"),
     entry.IMAGE_TEXT_MATCHING: ("matches pictures and words", "图文匹配"),
+    entry.CAPTIONING: ("says what pictures show", "看图说话"),
     entry.IMAGE_CLASSIFICATION: ("judges pictures", "评判图像"),
     entry.AUDIO_CLASSIFICATION: ("judges sounds", "评判声音"),
 }
@@ -49,6 +50,7 @@ _TASKS = {
 _PRONOUNCES = ("pronounces words", "给单词注音")
 _FIGURES = {
     "recall@10": "召回率@10",
+    "exact names": "名称全对率",
     "word error rate without stress": "词错误率（不计重音）",
     "judge agreement": "评判一致率",
     "conditional coherence": "条件一致率",

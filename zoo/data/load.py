@@ -29,6 +29,7 @@ def load(
     from zoo.data.audio import Clips
     from zoo.data.captions import Captioned, Prompted
     from zoo.data.chorales import open_chorales
+    from zoo.data.described import Described
     from zoo.data.dialogue import open_dialogue
     from zoo.data.drums import drum_sounds
     from zoo.data.image import Emoji, Images
@@ -68,6 +69,8 @@ def load(
     if name == "emoji_names":
         kind = Prompted if hasattr(config, "latent_channels") else Captioned
         return kind(name, split, config, sample=sample, tokenizer=tokenizer)
+    if name == "emoji_digits":
+        return Described(name, split, config, sample=sample, tokenizer=tokenizer, skip=skip)
     if name in ("emoji", "emoji_vendors", "emoji_faces"):
         return Emoji(name, split, sample=sample, image_size=getattr(config, "image_size", 32))
     return Images(name, split, sample=sample, image_size=getattr(config, "image_size", 28), skip=skip)

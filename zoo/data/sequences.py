@@ -154,10 +154,18 @@ def never_written(tokenizer: Tokenizer) -> list[int]:
 
 def train_sentences(pairs: Sequence[Pair], vocabulary: int = VOCABULARY) -> Tokenizer:
     """A tokenizer of English and Chinese; characters that occur once are unknown. Every text ends in END."""
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-
     english, chinese = ([_written(text, language) for text in _texts(pairs, language)] for language in ("en", "zh"))
     texts = [*english, *(text.lower() for text in english), *chinese]  # sources come in small letters
+    return train_bilingual(texts, vocabulary, least=2)
+
+
+def train_bilingual(texts: Sequence[str], vocabulary: int, *, least: int = 1) -> Tokenizer:
+    """A tokenizer of texts in English, with a space before each, and Chinese; it has the tokens <en> and <zh> as well.
+
+    Characters that occur less than `least` times are unknown. Every text ends in END.
+    """
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+
     counts = Counter(character for text in texts for character in text)
     special = [PAD, END, UNKNOWN, "<en>", "<zh>"]
     tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN))
@@ -165,7 +173,7 @@ def train_sentences(pairs: Sequence[Pair], vocabulary: int = VOCABULARY) -> Toke
     tokenizer.decoder = decoders.Sequence([decoders.Fuse(), decoders.Strip(" ", 1, 0)])
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary, min_frequency=2, special_tokens=special, show_progress=False,
-        limit_alphabet=sum(count > 1 for count in counts.values()),
+        limit_alphabet=sum(count >= least for count in counts.values()),
     )  # fmt: skip
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.post_processor = processors.TemplateProcessing(

@@ -106,6 +106,11 @@ INFOS: dict[str, Info] = {
             _EMOJI, folder="emoji",
         ),
         Info(
+            "emoji_digits", "Emoji in four open styles, with names, and the digits of MNIST", "cc-by-sa-4.0",
+            "https://emojibase.dev", "",
+            f"{_EMOJI}; digits: Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, 1998 (MNIST, CC BY-SA 3.0)", folder="emoji",
+        ),
+        Info(
             "flowers", "Flower photos", "cc-by-2.0", "https://www.tensorflow.org/datasets/catalog/tf_flowers", "",
             "the photographers whom each row names, on Flickr; collected by the TensorFlow team, 2019; cut and scaled",
         ),

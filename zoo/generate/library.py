@@ -62,6 +62,7 @@ DEFAULTS = {
     entry.ANY_TO_ANY: "trimodal_digits.digits",
     entry.IMAGE_TEXT_MATCHING: "contrastive.emoji",
     entry.TEXT_TO_IMAGE: "text_to_image.emoji",
+    entry.CAPTIONING: "captioner.emoji-digits",
 }
 """What a task uses unless something else is chosen; it stands first among the choices."""
 MAX_LOADED = 12

@@ -27,6 +27,7 @@ from zoo.generate import (
     chat,
     chorale,
     crossmodal,
+    describing,
     drums,
     image,
     joint,
@@ -151,6 +152,9 @@ OPERATIONS = {
     ),
     "crossmodal.describe": Operation(
         matching.describe_seen, ("language", "top"), {"txt": ""}, _DRAWING, seeded=False, sees=True
+    ),
+    "crossmodal.caption": Operation(
+        describing.describe_seen, ("language", "beams"), {"txt": ""}, _DRAWING, seeded=False, sees=True
     ),
 }
 """What can be made again."""

@@ -16,6 +16,7 @@ from zoo.engine.modules import Modules
 from zoo.entry import (
     ANY_TO_ANY,
     AUDIO_GENERATION,
+    CAPTIONING,
     FILL_MASK,
     IMAGE_GENERATION,
     IMAGE_TEXT_MATCHING,
@@ -35,7 +36,7 @@ from zoo.noise import Noise
 
 _WRITTEN = {
     IMAGE_GENERATION, IMAGE_TRANSLATION, TEXT_GENERATION, TRANSLATION, FILL_MASK, AUDIO_GENERATION, SOUND_GENERATION,
-    MUSIC_GENERATION, VOCODING, TEXT_TO_SPEECH, ANY_TO_ANY, IMAGE_TEXT_MATCHING, TEXT_TO_IMAGE,
+    MUSIC_GENERATION, VOCODING, TEXT_TO_SPEECH, ANY_TO_ANY, IMAGE_TEXT_MATCHING, TEXT_TO_IMAGE, CAPTIONING,
 }  # fmt: skip
 """Tasks that have a sheet of samples."""
 _SENTENCES = ("Please enter your password.", "There are seven people in this conference.", "I am sorry, try again.")
@@ -66,6 +67,8 @@ def write_sheet(name: str, model: Any, stem: Path, tokenizer: Any, labels: tuple
             _prompted(model, tokenizer, 2).save(stem.with_suffix(".png"), optimize=True)
         elif IMAGE_TEXT_MATCHING in tasks:
             stem.with_suffix(".txt").write_text(_matches(model, tokenizer), encoding="utf-8")
+        elif CAPTIONING in tasks:
+            stem.with_suffix(".txt").write_text(_descriptions(model, tokenizer), encoding="utf-8")
         elif AUDIO_GENERATION in tasks:
             waveform = _sound(model, min(10, model.config.num_digits))
             _write_sound(stem.with_suffix(".wav"), waveform, model.sample_rate)
@@ -109,6 +112,9 @@ def write_snapshot(name: str, model: Any, stem: Path, tokenizer: Any, data: Any)
         elif IMAGE_TEXT_MATCHING in tasks:
             path = stem.with_suffix(".txt")
             path.write_text(_matches(model, tokenizer), encoding="utf-8")
+        elif CAPTIONING in tasks:
+            path = stem.with_suffix(".txt")
+            path.write_text(_descriptions(model, tokenizer), encoding="utf-8")
         elif AUDIO_GENERATION in tasks:
             path = stem.with_suffix(".flac")
             _write_sound(path, _sound(model, min(5, model.config.num_digits)), model.sample_rate)
@@ -290,6 +296,12 @@ def _matches(model: Any, tokenizer: Any) -> str:
     from zoo.generate.matching import sample_matches
 
     return sample_matches(Modules(model), tokenizer)
+
+
+def _descriptions(model: Any, tokenizer: Any) -> str:
+    from zoo.generate.describing import sample_descriptions
+
+    return sample_descriptions(Modules(model), tokenizer)
 
 
 def _sequences(model: Any, tokenizer: Any) -> str:

@@ -9,14 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from zoo.data.sequences import LETTERS, PRONOUNCING, TRANSLATING, as_source, never_written, number_of, tidy
 from zoo.data.text import END
 from zoo.engine import Network
 from zoo.entry import TRANSLATION
 from zoo.generate import library
-from zoo.generate.beam import Hypothesis, largest, log_chances, search
+from zoo.generate.beam import Hypothesis, log_chances, odds_of_target, search
 from zoo.generate.inputs import InputError, one_of, quoted, whole, words
 from zoo.generate.library import Loaded, Source, source_of
 from zoo.generate.prose import Odds
@@ -36,8 +34,6 @@ LONG = 30
 STRANGE = 2.3
 """Pieces an English word, over a sentence, above which it falls apart as 1 of 200 sentences of the data does and those
 of other languages do: the translator has met few of its words."""
-OTHERS = 5
-"""Likeliest tokens of each place that are told."""
 ROWS = 32
 """Sequences that are searched side by side."""
 _ENDING = re.compile(
@@ -309,15 +305,6 @@ def _phonemes(tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[str, ...]:
 
 
 def _tokens(network: Network, tokenizer: Tokenizer, source: Sequence[int], ids: Sequence[int]) -> tuple[Odds, ...]:
-    """The tokens of a target with their probabilities; its end, where it has one, is the last, with the text ""."""
+    """The tokens of a target with their probabilities."""
     end = number_of(tokenizer, END)
-    chances = np.exp(log_chances(network, source, ids, end))
-    values, places = largest(chances, OTHERS)
-
-    def shown(token: int) -> str:
-        return "" if token == end else str(tokenizer.id_to_token(int(token)))
-
-    return tuple(
-        Odds(shown(token), float(row[token]), tuple((shown(t), float(v)) for t, v in zip(best, most, strict=True)))
-        for token, row, best, most in zip(ids, chances, places, values, strict=True)
-    )
+    return odds_of_target(tokenizer, ids, log_chances(network, source, ids, end), end)

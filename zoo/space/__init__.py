@@ -94,7 +94,7 @@ def checkpoints_of(name: str) -> tuple[str, ...]:
         return tuple(sorted(found.union(*(speech.companions(library.config_of(one)) for one in found))))
     if name == "crossmodal":
         judges = [judge.name for judge in map(judge_of, ("mnist", "spoken_digits")) if judge is not None]
-        tasks = (entry.ANY_TO_ANY, entry.TEXT_TO_IMAGE, entry.IMAGE_TEXT_MATCHING)
+        tasks = (entry.ANY_TO_ANY, entry.TEXT_TO_IMAGE, entry.IMAGE_TEXT_MATCHING, entry.CAPTIONING)
         found = {one for task in tasks for one in library.choices(task)}
         return tuple(sorted({crossmodal.PAINTER, crossmodal.VOICE, *judges, *found, *assistant.needed()}))
     return tuple(sorted(path.parent.name for path in hub.PRETRAINED.glob("*/config.json")))

@@ -18,6 +18,7 @@ from zoo.data.source import INFOS
 from zoo.generate import library
 from zoo.verify.chorales import music_generation
 from zoo.verify.classes import classification
+from zoo.verify.descriptions import descriptions
 from zoo.verify.drawings import drawn_prompts, prompt_neighbours
 from zoo.verify.images import fit_to_judge, generated_images, image_autoencoding, image_generation, neighbours
 from zoo.verify.joint import any_to_any
@@ -68,6 +69,7 @@ _MEASURES: dict[str, Callable[[Subject, Any, Budget, Poll], list[Figure]]] = {
     entry.ANY_TO_ANY: any_to_any,
     entry.TEXT_TO_IMAGE: drawn_prompts,
     entry.IMAGE_TEXT_MATCHING: matched_concepts,
+    entry.CAPTIONING: descriptions,
 }
 
 
