@@ -231,6 +231,7 @@ _SPEECH = _ALL + "--channels 32 --batch-size 16 --ema-decay 0.98 --steps 300 --w
 _SPEECH += "--evaluate-every 100 "
 _JOINT = _ALL + "--batch-size 32 --ema-decay 0.98 --steps 400 --learning-rate 2e-3 --evaluate-every 200 "
 _MATCHING = _ALL + "--batch-size 32 --ema-decay 0.98 --steps 400 --warmup 50 --learning-rate 2e-3 --evaluate-every 200 "
+_CAPTIONS = _ALL + "--batch-size 32 --ema-decay 0.98 --steps 400 --warmup 50 --learning-rate 3e-3 --evaluate-every 200 "
 _LATENT = _ALL + "--stage autoencoder --metric PSNR --better higher --batch-size 16 --ema-decay 0.98 --steps 300 "
 _LATENT += "--learning-rate 2e-3 --evaluate-every 150 "
 _HEALTHY = {
@@ -256,6 +257,7 @@ _HEALTHY = {
     "tts": _SPEECH,
     "trimodal_digits": _JOINT,
     "contrastive": _MATCHING,
+    "captioner": _CAPTIONS,
     "text_to_image": _LATENT,
 }
 HEALTHY = tuple(

@@ -16,7 +16,7 @@ from train.recipe import Recipe, course
 from zoo import checkpoint, entry, registry, table
 from zoo.config import from_dict, to_dict
 from zoo.data.dialogue import train_pieces
-from zoo.data.sequences import spelling
+from zoo.data.sequences import spelling, train_bilingual
 from zoo.data.source import INFOS
 from zoo.data.tokenizer import train_characters
 from zoo.engine.graphs import Graphs
@@ -46,6 +46,7 @@ PROTOCOLS = {
     entry.ANY_TO_ANY: entry.JoinsModalities,
     entry.TEXT_TO_IMAGE: entry.DrawsFromText,
     entry.IMAGE_TEXT_MATCHING: entry.MatchesImagesAndText,
+    entry.CAPTIONING: entry.CaptionsImages,
 }
 ROOT = Path(__file__).parent.parent
 
@@ -243,6 +244,13 @@ def test_what_a_task_returns_has_the_promised_shape_and_range(name: str) -> None
             torch.testing.assert_close(
                 model.embed_captions(ids), vectors[1], msg="what comes after the end says nothing"
             )
+        if entry.CAPTIONING in tasks:
+            images = 2 * noise.uniform(3, 3, model.image_size, model.image_size) - 1
+            ids = torch.from_numpy(noise.integers_array(model.vocab_size, 3, 5))
+            memory, logits = model.look(images), model(images, ids)
+            assert memory.ndim == 3 and len(memory) == 3 and logits.shape == (3, 5, model.vocab_size)
+            ids[:, 4] = 0
+            torch.testing.assert_close(model(images, ids)[:, :4], logits[:, :4], msg="what comes later is not seen")
         if {entry.IMAGE_CLASSIFICATION, entry.AUDIO_CLASSIFICATION} & set(tasks):
             inputs = noise.uniform(3, 1, 28, 28) if entry.IMAGE_CLASSIFICATION in tasks else noise.uniform(3, 4000)
             assert model(inputs * 2 - 1).shape == (3, model.config.num_classes)
@@ -319,6 +327,10 @@ def test_inference_draws_nothing_at_random_and_gives_the_same_twice(name: str, t
         assert tokenizer.get_vocab_size() == size
     if {entry.FILL_MASK, entry.IMAGE_TEXT_MATCHING, entry.TEXT_TO_IMAGE} & set(registry.entry(name).tasks):
         tokenizer = train_pieces(["the quick brown fox jumps over the lazy dog and packs five dozen jugs"], 64)
+        assert tokenizer.get_vocab_size() == model.vocab_size
+    if entry.CAPTIONING in registry.entry(name).tasks:
+        words = "the quick brown fox jumps over the lazy dog and packs five dozen jugs"
+        tokenizer = train_bilingual([f" {word}" for word in words.split() * 2], 64)
         assert tokenizer.get_vocab_size() == model.vocab_size
     if entry.TRANSLATION in registry.entry(name).tasks:
         tokenizer = spelling()

@@ -105,6 +105,7 @@ def more(folder: Path) -> None:
         pairs: Any = load(dataset, "train", config, sample=True)
         make(folder, name, dataset, labels, pairs.tokenizer)
     match(folder)
+    caption(folder)
     prompt(folder)
     made = tiny_dialogues.make(folder / "dialogues")
     for one in made.iterdir():
@@ -145,6 +146,15 @@ def match(folder: Path) -> Path:
     network = Modules(checkpoint.load(made).model)
     catalogue.save(catalogue.gather(network, data.tokenizer, sample=True), made)
     return made
+
+
+def caption(folder: Path) -> Path:
+    """Write a tiny captioner.emoji-digits."""
+    from zoo.data.load import load
+
+    config = registry.entry("captioner").tiny
+    data: Any = load("emoji_digits", "train", config, sample=True)
+    return make(folder, "captioner.emoji-digits", "emoji_digits", (), data.tokenizer)
 
 
 def prompt(folder: Path) -> Path:

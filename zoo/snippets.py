@@ -331,6 +331,25 @@ for step in range(STEPS):
     mel = mel + velocity.run(None, inputs)[0] / np.float32(STEPS)
 np.save("mel.npy", mel)  # what "vocoder" of a model such as waveglow.telephone turns into sound"""
 
+_CAPTION = """\
+encoder, decoder = (
+    onnxruntime.InferenceSession(f"{folder}/{part}.onnx") for part in ("image_encoder", "caption_decoder")
+)
+tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")
+picture = Image.new("RGB", (SIZE, SIZE), "white")  # yours: of one thing, on white
+picture.paste("red", (SIZE // 4, SIZE // 4, 3 * SIZE // 4, 3 * SIZE // 4))
+images = np.asarray(picture, np.float32).transpose(2, 0, 1)[None] / 127.5 - 1
+looked = encoder.run(None, {"images": images})[0]
+for language in ("en", "zh"):
+    memory = {one.name: np.zeros((1, HEADS, ROOM, WIDTH), np.float32) for one in decoder.get_inputs()[3:]}
+    ids, end = [tokenizer.token_to_id(f"<{language}>")], tokenizer.token_to_id("<eos>")
+    while ids[-1] != end and len(ids) <= ROOM:
+        inputs = {"ids": np.array([ids[-1:]]), "position": np.array(len(ids) - 1), "memory": looked, **memory}
+        logits, *kept = decoder.run(None, inputs)
+        memory = dict(zip(memory, kept))
+        ids.append(int(logits[0, -1].argmax()))
+    print(tokenizer.decode(ids))"""
+
 
 def of_zoo(tasks: tuple[str, ...], name: str, *, verse: bool, chat: bool = False) -> tuple[str, str]:
     """Python with this repository's code, and the options of `python -m zoo sample` ("" where it generates nothing)."""
@@ -395,6 +414,12 @@ def of_onnxruntime(parts: dict[str, Any], config: dict[str, Any], place: str, *,
         said = [SYMBOLS.index(one) for one in (".", "HH", "AH0", "L", "OW1", ".")]
         body = _READ.replace("NUMBERS", ", ".join(map(str, said))).replace("SYMBOLS", "zoo/data/spoken_text.py")
         body, wanted, modules = _filled(body, config), [], []
+    elif {"image_encoder", "caption_decoder"} <= parts.keys():
+        width = config["embedding_dim"] // config["num_heads"]
+        numbers = {"SIZE": config["image_size"], "HEADS": config["num_heads"], "ROOM": config["context_length"]}
+        body, wanted, modules = _CAPTION, [], ["from PIL import Image", "from tokenizers import Tokenizer"]
+        for word, value in (numbers | {"WIDTH": width}).items():
+            body = body.replace(word, str(value))
     else:
         return ""
     hub = ["from huggingface_hub import snapshot_download"] if on_hub else []

@@ -48,6 +48,7 @@ from zoo.generate import (
     chat,
     chorale,
     crossmodal,
+    describing,
     drawing,
     drums,
     image,
@@ -96,6 +97,7 @@ class EndpointHandler:
             entry.ANY_TO_ANY: self.join,
             entry.TEXT_TO_IMAGE: self.illustrate,
             entry.IMAGE_TEXT_MATCHING: self.match,
+            entry.CAPTIONING: self.caption,
             entry.IMAGE_CLASSIFICATION: self.see,
             entry.AUDIO_CLASSIFICATION: self.hear,
         }
@@ -277,6 +279,11 @@ class EndpointHandler:
         else:
             found = matching.describe(self.name, _picture(inputs), language=language, top=top)
         return [{"label": one.title, "score": one.share} for one in found.matches]
+
+    def caption(self, inputs: Any, *, language: str = "en", beams: int = 4) -> list[dict[str, Any]]:
+        """Say in English ("en") or Chinese ("zh") what a picture shows."""
+        found = describing.describe_picture(self.name, _picture(inputs), language=language, beams=beams)
+        return [{"generated_text": found.text}]
 
     def see(self, inputs: Any) -> list[dict[str, Any]]:
         """Judge a picture; one of a digit or of clothes is dark on light or light on dark."""

@@ -150,7 +150,12 @@ class Captioned:
 
 def moved(image: np.ndarray, noise: Noise, *, mirror: bool) -> np.ndarray:
     """uint8 (3, h, w) turned, scaled and moved a little on white, and half the time mirrored if it may be."""
-    flip, turn, size, right, down = noise.uniform_array(5).tolist()
+    return moved_by(image, noise.uniform_array(5), mirror=mirror)
+
+
+def moved_by(image: np.ndarray, numbers: np.ndarray, *, mirror: bool) -> np.ndarray:
+    """As `moved`, by five uniform numbers from 0 to 1."""
+    flip, turn, size, right, down = numbers.tolist()
     side = image.shape[1]
     angle, scale = (2 * turn - 1) * MAX_TURN, MIN_SCALE + (MAX_SCALE - MIN_SCALE) * size
     cosine, sine, middle = math.cos(angle) / scale, math.sin(angle) / scale, side / 2

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from zoo.data.captions import LANGUAGES, Concept, concepts_of, moved
+from zoo.data.captions import LANGUAGES, Concept, concepts_of, moved_by
 from zoo.data.image import VENDORS, Images, on_white, sized
 from zoo.data.pairs import as_floats, fitted, trimmed, validation_rows
 from zoo.data.sequences import filled, number_of, train_bilingual
@@ -89,6 +89,8 @@ class Described:
             [written(text, language) for language in LANGUAGES for text in self._texts(language)], PIECES
         )
         self._round, self._order = -1, np.empty(0, np.int64)
+        self._epoch, self._drawn = -1, np.empty((0, 5), np.float32)
+        self._known: dict[tuple[str, str], list[int]] = {}
 
     def _texts(self, language: str) -> list[str]:
         """What this split's pictures are called, each once."""
@@ -116,8 +118,11 @@ class Described:
 
     def tokens(self, name: str, language: str) -> list[int]:
         """A name as ids with the end; of a longer one than the model sees the first and the end."""
-        ids: list[int] = self.tokenizer.encode(written(name, language)).ids
-        return ids if len(ids) <= self.context_length else [*ids[: self.context_length - 1], ids[-1]]
+        if (name, language) not in self._known:
+            ids = self.tokenizer.encode(written(name, language)).ids
+            fits = len(ids) <= self.context_length
+            self._known[name, language] = ids if fits else [*ids[: self.context_length - 1], ids[-1]]
+        return self._known[name, language]
 
     def name(self, index: int, language: str, epoch: int = 0) -> str:
         """What a sample shows, in words."""
@@ -134,14 +139,20 @@ class Described:
         found = np.empty((len(indices), *self.images.shape[1:]), np.uint8)
         for i, index in enumerate(map(int, indices)):
             emoji = index < len(self.images)
-            found[i] = self.images[index] if emoji else self._drawn(self._digit(index, epoch))
+            if emoji:
+                found[i] = self.images[index]
+            else:
+                found[i] = digit_picture(self.digits.images[self._digit(index, epoch), 0], self.image_size)
             if self.training:
-                noise = Noise(_PICTURE, (epoch << 32) | index)
-                found[i] = moved(found[i], noise, mirror=emoji and self.concepts[self.numbers[index]].mirrors)
+                mirror = emoji and self.concepts[self.numbers[index]].mirrors
+                found[i] = moved_by(found[i], self._moves(epoch)[index], mirror=mirror)
         return found
 
-    def _drawn(self, digit: int) -> np.ndarray:
-        return digit_picture(self.digits.images[digit, 0], self.image_size)
+    def _moves(self, epoch: int) -> np.ndarray:
+        """Five uniforms for each sample of an epoch, float32 (n, 5); the last epoch's are kept."""
+        if self._epoch != epoch:
+            self._epoch, self._drawn = epoch, Noise(_PICTURE, epoch).uniform_array(len(self), 5)
+        return self._drawn
 
     def _digit(self, index: int, epoch: int) -> int:
         """Which of the digits stands in a slot: in training they take turns, in another order each round."""

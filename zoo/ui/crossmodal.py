@@ -1,4 +1,4 @@
-"""The Cross-modal tab: a number in every form; an assistant; emoji drawn and found by words; pictures named."""
+"""The Cross-modal tab: a number in every form; an assistant; emoji drawn and found by words; pictures in words."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zoo.generate import crossmodal as generate
 from zoo.generate import library
 from zoo.generate.library import InputError
 from zoo.generate.provenance import Record
-from zoo.ui import assistant, files, matching, prompting
+from zoo.ui import assistant, describing, files, matching, prompting
 from zoo.ui.audio import speaker_picker
 from zoo.ui.controls import (
     PROGRESS,
@@ -183,6 +183,8 @@ def fill(page: gr.Blocks) -> None:
         ways["prompting"] = prompting.prompting
     if matching.offered():
         ways |= {"finding": matching.finding, "describing": matching.describing}
+    if describing.offered():
+        ways["captioning"] = describing.captioning
     if not ways:
         intro("no_model")
     elif len(ways) == 1:

@@ -19,6 +19,7 @@ from zoo.generate import archive
 from zoo.generate.assistant import Answer
 from zoo.generate.audio import Sound
 from zoo.generate.chorale import Chorale
+from zoo.generate.describing import Description
 from zoo.generate.image import as_gif
 from zoo.generate.matching import Matches
 from zoo.generate.provenance import Record, png, txt, wav
@@ -67,7 +68,7 @@ def gif(animation: Path, record: Record) -> str:
     return keep(as_gif(animation, record), record, ".gif")
 
 
-def text(writing: Writing | Matches) -> str:
+def text(writing: Writing | Matches | Description) -> str:
     """Write a TXT. Returns the path."""
     record = writing.source.record
     return keep(txt(writing.text, record).encode(), record, ".txt")

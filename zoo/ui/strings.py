@@ -432,6 +432,7 @@ _STRINGS: dict[str, tuple[str, str]] = {
     "numbers": ("A number in every form", "一个数的各种形式"),
     "finding": ("Find an emoji", "找表情"),
     "describing": ("Name a picture", "给图起名"),
+    "captioning": ("Say what a picture shows", "看图说话"),
     "prompting": ("Draw from words", "按文字画"),
     "assistant": ("Assistant", "助手"),
     "assistant_intro": (
@@ -477,6 +478,18 @@ _STRINGS: dict[str, tuple[str, str]] = {
         "Give an emoji or another simple picture on white; the model says which names fit. It has learnt emoji alone.",
         "给一张表情或别的白底简单图像，模型说出哪些名称合适。它只学过表情。",
     ),
+    "captioning_intro": (
+        "Give a picture of one thing on white, such as an emoji, or draw a digit: the model looks at it and writes, "
+        "token by token, what it shows. It has learnt the names of emoji and of the ten digits alone; of anything else "
+        "it says what it looks like. Mind how sure it was.",
+        "给一张白底、只画一样东西的图（例如表情），或手写一个数字：模型看着图，逐个词元写出它是什么。它只学过表情的名称和十个"
+        "数字；别的东西它只会说像什么。请看它有多大把握。",
+    ),
+    "upload": ("Upload", "上传"),
+    "words_in": ("Say it in", "用哪种语言说"),
+    "caption_it": ("Say what it shows", "说说看"),
+    "caption_empty": ("The words will stand here.", "文字会出现在这里。"),
+    "weighed": ("also weighed: {others}", "还考虑过：{others}"),
     "description": ("What it shows", "它画的是什么"),
     "description_empty": ("a happy cat", "一只开心的猫"),
     "find_it": ("Find", "查找"),

@@ -18,8 +18,8 @@ from zoo.verify.subject import Budget, Figure, Poll, Subject, batch_of, device_o
 
 BEAMS = 4
 """As a visitor gets it by default."""
-FEW = 200
-"""Pictures of each kind that are described between two steps of a training."""
+MANY, FEW = 200, 100
+"""Pictures that are described between two steps of a training: of seen concepts, and of each other kind."""
 NAMES = {"en": "English", "zh": "Chinese"}
 SIDE_BY_SIDE = 64
 """Pictures between two calls of `poll`."""
@@ -52,24 +52,27 @@ def descriptions(subject: Subject, data: Any, budget: Budget, poll: Poll) -> lis
     if not budget.training:
         known = subject.tokenizer
         training = load(subject.dataset, "train", subject.model.config, sample=subject.sample, tokenizer=known)
-    found: list[Figure] = []
-    limit = min(FEW, budget.rows or FEW) if budget.training else budget.rows
+    exact: list[Figure] = []
+    near: list[Figure] = []
     for kind in (SEEN, NEW, DIGIT):
-        rows = _rows(data, kind, limit)
+        rows = _rows(data, kind, budget)
         if not len(rows):
             continue
         answers = _answers(subject, data, rows, training, 1 if budget.training else BEAMS, poll)
-        suffix = {SEEN: "", NEW: ", new concepts", DIGIT: ", digits"}[kind]
-        found += _exact(answers, kind, suffix, budget)
+        name = {SEEN: "exact names", NEW: "exact names, new concepts", DIGIT: "digit accuracy"}[kind]
+        exact += _exact(answers, kind, name)
         if kind != DIGIT and not budget.training:
-            found += _near(answers, kind, suffix)
-    return found + (_likelihood(subject, data, budget, poll) if budget.training else [])
+            near += _near(answers, kind, "" if kind == SEEN else ", new concepts")
+    exact.sort(key=lambda one: one.name.endswith(tuple(NAMES.values())))  # those of both languages lead
+    return exact + near + (_likelihood(subject, data, budget, poll) if budget.training else [])
 
 
-def _rows(data: Any, kind: str, limit: int | None) -> np.ndarray:
-    """Samples of a kind, or `limit` of them at even distances: int64 (n,)."""
-    from zoo.data.described import KINDS
+def _rows(data: Any, kind: str, budget: Budget) -> np.ndarray:
+    """Samples of a kind, or as many of them as are looked at, at even distances: int64 (n,)."""
+    from zoo.data.described import KINDS, SEEN
 
+    most = (MANY if kind == SEEN else FEW) if budget.training else None
+    limit = min((number for number in (most, budget.rows) if number is not None), default=None)
     rows: np.ndarray = np.flatnonzero(data.kinds == KINDS.index(kind))
     if limit is None or limit >= len(rows):
         return rows
@@ -106,14 +109,13 @@ def _answers(subject: Subject, data: Any, rows: np.ndarray, training: Any, beams
     return Answers(said, names, floor, common)
 
 
-def _exact(answers: Answers, kind: str, suffix: str, budget: Budget) -> list[Figure]:
+def _exact(answers: Answers, kind: str, name: str) -> list[Figure]:
     """The share of names that are right, of both languages together and of each."""
     both = [_share(answers.said, answers.names, language) for language in answers.names]
     if not answers.floor:
-        name = f"exact names{suffix}"
         return [Figure(name, float(np.mean(both)), "share", "higher", "test", len(answers), 0.02)]
     floors = [_share(answers.floor, answers.names, language) for language in answers.names]
-    constant = [float(np.mean([name == answers.common[language] for name in answers.names[language]]))
+    constant = [float(np.mean([one == answers.common[language] for one in answers.names[language]]))
                 for language in answers.names]  # fmt: skip
     note = (
         f"{kind}; a name counts when every character is right; {BEAMS} beams; to compare: the name of the nearest "
@@ -121,11 +123,11 @@ def _exact(answers: Answers, kind: str, suffix: str, budget: Budget) -> list[Fig
     )
     tolerance = max(0.004, 1.5 / len(answers))
     whole = Figure(
-        f"exact names{suffix}", float(np.mean(both)), "share", "higher", "test", len(answers), tolerance,
+        name, float(np.mean(both)), "share", "higher", "test", len(answers), tolerance,
         floor=float(np.mean(floors)), note=f"mean of both languages; {note}",
     )  # fmt: skip
     return [whole] + [
-        replace(whole, name=f"exact names{suffix}, {NAMES[language]}", value=value, floor=floor, note=note)
+        replace(whole, name=f"{name}, {NAMES[language]}", value=value, floor=floor, note=note)
         for language, value, floor in zip(answers.names, both, floors, strict=True)
     ]
 
@@ -170,7 +172,7 @@ def _likelihood(subject: Subject, data: Any, budget: Budget, poll: Poll) -> list
     found = []
     for kind, suffix in ((SEEN, ""), (NEW, ", new concepts")):
         nats, count = 0.0, 0
-        rows = _rows(data, kind, min(FEW, budget.rows or FEW))
+        rows = _rows(data, kind, budget)
         for start in range(0, len(rows), SIDE_BY_SIDE):
             poll()
             batch = batch_of(data, rows[start : start + SIDE_BY_SIDE], device_of(subject.model))
