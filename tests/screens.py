@@ -36,7 +36,7 @@ HEAD = """# The app, page by page
 Each page as it stands after its button was pressed: in English on a desk, in Chinese on a telephone. The pictures are
 taken by `python tests/screens.py`.
 """
-UNDRIVEN = re.compile(r"doctor|replay|training|voice")
+UNDRIVEN = re.compile(r"captioning|describing|doctor|replay|training|voice")
 """Pages that want a file or a training first."""
 
 

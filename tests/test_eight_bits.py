@@ -10,11 +10,13 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from zoo import checkpoint
+from zoo import checkpoint, registry
 from zoo.checkpoint import CheckpointError
 from zoo.eight_bits import SCALES, SMALLEST, restored, round_rows, worth_it
 from zoo.engine.graphs import Graphs
+from zoo.engine.modules import Modules
 from zoo.export.graphs import export
+from zoo.models.crossmodal.captioner import Captioner
 from zoo.models.text.gpt import GPT, GPTConfig
 from zoo.models.text.rnn import RNN, RNNConfig
 from zoo.noise import Noise
@@ -92,3 +94,21 @@ def test_codes_without_their_scales_are_refused(folder: Path) -> None:
         checkpoint.save_tensors({key: t for key, t in stored.items() if key != name} | broken, path)
         with pytest.raises(CheckpointError, match=f"its scales must be {name}"):
             checkpoint.load(folder)
+
+
+def test_kernels_that_were_trained_channels_last_are_stored_and_run_alike(tmp_path: Path) -> None:
+    model = Captioner(registry.entry("captioner").tiny).to(memory_format=torch.channels_last).eval()
+    checkpoint.save(tmp_path, model, "captioner", "tiny", labels=(), dtype="int8")
+    kernel = load_file(tmp_path / "model.safetensors")["grid.blocks.0.conv1.weight"]
+    assert kernel.dtype == torch.int8 and kernel.shape == (16, 8, 3, 3)
+    found = checkpoint.load(tmp_path)
+    before = dict(model.named_parameters())["grid.blocks.0.conv1.weight"]
+    after = dict(found.model.named_parameters())["grid.blocks.0.conv1.weight"]
+    assert (before - after).abs().max() < 0.01 * before.abs().max()
+    export(tmp_path)
+    images = 2 * Noise(0).uniform_array(3, 3, 32, 32) - 1
+    (seen,), (expected,) = (
+        network.run("image_encoder", images=images)
+        for network in (Graphs(tmp_path, found.sha256), Modules(found.model))
+    )
+    assert np.abs(seen - expected).max() < 1e-4

@@ -141,7 +141,8 @@ def save(folder: Path, model: nn.Module, model_name: str, preset: str, *, labels
     tensors = {}
     for name, tensor in model.state_dict().items():
         if dtype == "int8" and tensor.isfinite().all() and worth_it(value := tensor.detach().cpu().numpy()):
-            tensors[name], tensors[name + SCALES] = map(torch.from_numpy, round_rows(value))
+            codes, scales = round_rows(value)  # in the kernel's own layout, such as channels_last
+            tensors[name], tensors[name + SCALES] = (torch.from_numpy(part).contiguous() for part in (codes, scales))
             continue
         stored = tensor.detach().to("cpu", precision if tensor.is_floating_point() else tensor.dtype)
         if stored.is_floating_point() and not stored.isfinite().all():
