@@ -17,7 +17,7 @@ def build(recipe: Recipe, data: Any) -> nn.Module:
 
 _EMOJI_DIGITS = Recipe(
     config=CaptionerConfig(),
-    algorithm=SingleLoss(learning_rate=1.5e-3, beta2=0.98, weight_decay=0.1),
+    algorithm=SingleLoss(learning_rate=2e-3, beta2=0.98, weight_decay=0.1),
     dataset="emoji_digits",
     metric="exact names",
     better="higher",

@@ -44,7 +44,7 @@ class CaptionerConfig:
     """Height and width of a picture in pixels, of three colours; a multiple of 8."""
     width: int = bounded(32, 2, 512)
     """Feature maps after the encoder's first convolution; doubled by each of its two stages."""
-    blocks: int = bounded(2, 1, 12)
+    blocks: int = bounded(3, 1, 12)
     """Residual blocks a stage."""
     decoder_layers: int = bounded(3, 1, 24)
     """Layers that write the caption."""
@@ -87,14 +87,13 @@ class Grid(nn.Module):
                 blocks.append(PreActivationBlock(inputs, outputs, 2 if block == 0 else 1))
                 inputs = outputs
         self.blocks = nn.Sequential(*blocks)
-        self.norm = nn.BatchNorm2d(inputs)
-        self.channels = inputs
+        self.norm, self.channels = nn.LayerNorm(inputs), inputs
         self.positions = nn.Parameter(0.02 * torch.randn(config.places, inputs))
 
     def forward(self, images: Tensor) -> Tensor:
         """images (n, 3, h, w) in [-1, 1] -> (n, places, channels), row by row."""
-        maps = F.relu(self.norm(self.blocks(self.stem(images))))
-        return maps.flatten(2).transpose(1, 2) + self.positions
+        places = self.blocks(self.stem(images)).flatten(2).transpose(1, 2)
+        return self.norm(places + self.positions)
 
 
 class Captioner(nn.Module):
