@@ -16,6 +16,7 @@ _DIGITS = Recipe(
     precision="auto",
     evaluate_every=1000,
     save_every=250,
+    weights="int8",
 )
 PRESETS = {
     "digits": _DIGITS,
