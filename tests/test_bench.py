@@ -146,3 +146,14 @@ def test_the_pages_of_speed_say_what_was_measured(bench: ModuleType) -> None:
     for name, make in table.PAGES.items():
         page = (table.DOCS / f"{name}.md").read_text(encoding="utf-8")
         assert page == table.filled(page, make(table.measured(name)))
+
+
+def test_sounds_that_are_made_sample_by_sample_are_heard_at_once() -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, str(BENCH / "first_sound.py"), "--repeats", "1"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    lines = {line["name"]: line for line in map(json.loads, done.stdout.splitlines())}
+    for case in ("one digit", "eight digits", "one note"):
+        assert 0 < lines[f"wavenet, {case}, NumPy: first sound"]["value"] < 5
+        assert lines[f"wavenet, {case}, NumPy: seconds of one core a second of sound"]["value"] > 0

@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -275,6 +276,7 @@ def small_zoo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     pretrained = folder / "pretrained"
     tiny_zoo.build(pretrained)
     tiny_zoo.make(pretrained, "wavegan.drums", "drums", tiny_zoo.DRUMS)
+    tiny_zoo.make(pretrained, "wavenet.notes", "gm_notes", tiny_zoo.INSTRUMENTS, fields=tiny_zoo.PLAYS)
     for name, suffix in (("dcgan.mnist", ".webp"), ("gpt.shakespeare", ".txt"), ("wavenet.spoken-digits", ".flac")):
         tiny_zoo.write_timeline(pretrained / name, suffix)
     first = f"from pathlib import Path; from zoo import hub; hub.PRETRAINED = Path({str(pretrained)!r})"
@@ -328,6 +330,40 @@ def test_a_timeline_is_of_pictures_or_texts_or_sounds(small_zoo: Served, playwri
                 expect(page.locator(f"#{part}")).to_be_visible(visible=part in parts[name])
         choose(page, "course_model", "gpt.shakespeare")
         expect(page.locator("#course_text textarea")).to_have_value("at step 90\n<b>bold</b>", timeout=WAIT)
+
+
+_LISTEN = """
+window.heard = [];
+const start = AudioBufferSourceNode.prototype.start;
+AudioBufferSourceNode.prototype.start = function (at) {
+  window.heard.push({at, seconds: this.buffer.duration, asked: performance.now(), rate: this.buffer.sampleRate});
+  return start.call(this, at);
+};
+"""
+"""JavaScript: keep what a page plays, and when."""
+
+
+@pytest.mark.parametrize(("way", "prefix"), [("digits", "speak"), ("notes", "note")])
+def test_a_sound_is_heard_piece_by_piece_without_a_gap_while_it_is_made(
+    small_zoo: Served, playwright: Any, tmp_path: Path, way: str, prefix: str
+) -> None:
+    with visitor(playwright, tmp_path, small_zoo.url) as page:
+        page.evaluate(_LISTEN)
+        open_tab(page, "audio", way)
+        for _ in range(2):  # numba may compile on the first run
+            page.evaluate("heard.length = 0")
+            page.locator(f"#{prefix}_source textarea").evaluate("box => { box.value = ''; }")
+            page.locator(f"#{prefix}_run").click()
+            made(page, prefix)
+            shown(page, f"{prefix}_spectrogram")
+        heard = page.evaluate("heard")
+        length = page.evaluate(f"document.querySelector('#{prefix}_result audio')?.duration ?? 0")
+        assert heard and all(one["at"] > 0 for one in heard)
+        for one, following in pairwise(heard):
+            assert following["at"] == pytest.approx(one["at"] + one["seconds"], abs=1e-3)
+        assert heard[0]["rate"] == (16000 if way == "notes" else 8000)
+        if length:
+            assert sum(one["seconds"] for one in heard) == pytest.approx(length, abs=0.01)
 
 
 def test_a_beat_is_clicked_together_by_mouse_and_by_keyboard_and_drums_are_rolled(

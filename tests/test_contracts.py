@@ -38,6 +38,7 @@ PROTOCOLS = {
     entry.TEXT_CLASSIFICATION: entry.ClassifiesText,
     entry.RETRIEVAL: entry.FindsReplies,
     entry.AUDIO_GENERATION: entry.GeneratesAudio,
+    entry.NOTE_GENERATION: entry.GeneratesNotes,
     entry.SOUND_GENERATION: entry.GeneratesSounds,
     entry.VOCODING: entry.Vocodes,
     entry.TEXT_TO_SPEECH: entry.SpeaksText,

@@ -24,6 +24,7 @@ from PIL import Image, ImageDraw
 
 from zoo import checkpoint, entry, hub
 from zoo.data.source import read
+from zoo.engine import wavenet_compiled
 from zoo.engine.modules import Modules
 from zoo.generate import audio, crossmodal, image, library, text
 from zoo.generate.drawing import ink_of, like_clothes, like_digits
@@ -586,11 +587,28 @@ def test_the_same_seed_says_the_same_and_the_voice_matters() -> None:
 
 def test_digits_are_said_one_after_the_other_with_pauses() -> None:
     clips = [np.ones(400, np.float32), -np.ones(800, np.float32)]
-    joined = audio.join(clips, 8000)
+    source: Any = None
+    joined = last(audio.joined(np.array([400, 800]), enumerate(clips), 8000, source)).waveform
     pause = round(audio.PAUSE * 8000)
     assert len(joined) == 400 + pause + 800 and not joined[400 : 400 + pause].any()
     assert joined[0] == 0 and joined[200] == 1 and abs(joined[-1]) < 0.1 and (clips[0] == 1).all()
-    assert len(audio.join([np.ones(1, np.float32)], 8000)) == 1
+    assert len(last(audio.joined(np.array([1]), [(0, np.ones(1, np.float32))], 8000, source)).waveform) == 1
+
+
+@pytest.mark.parametrize("compiled", [True, False], ids=["numba", "NumPy"])
+def test_the_pieces_of_spoken_digits_are_the_sound_and_the_first_comes_early(
+    compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not compiled:
+        monkeypatch.setattr(wavenet_compiled, "available", lambda: False)
+    monkeypatch.setattr(audio, "PROGRESS_PAUSE", 0.0)
+    *pieces, sound = audio.speaking(digits="420", speaker="theo", seed=1)
+    assert isinstance(sound, audio.Sound) and all(isinstance(piece, audio.Piece) for piece in pieces)
+    heard = np.concatenate([piece.waveform for piece in pieces])  # type: ignore[union-attr]
+    np.testing.assert_array_equal(heard, sound.waveform)
+    first = next(piece for piece in pieces if len(piece.waveform))
+    assert first.share < 0.15 and len(first.waveform) < len(sound.waveform) / 4  # type: ignore[union-attr]
+    np.testing.assert_array_equal(last(audio.speak(digits="420", speaker="theo", seed=1)).waveform, heard)
 
 
 def test_full_width_digits_and_spaces_are_understood() -> None:

@@ -37,6 +37,7 @@ from zoo.ui import (
     language,
     likelihood,
     music,
+    notes,
     reading,
     resynthesis,
     text,
@@ -137,6 +138,7 @@ CLICKS: dict[str, Callable[[Path], tuple[Any, ...]]] = {
     "play_drums": lambda room: (
         drums.play_drums, "wavegan.drums", '{"kick": "x...x...x...x...", "tom": "................"}', 97, 1, 0.2, 1, ""
     ),
+    "play_note": lambda room: (notes.play_note, "wavenet.notes", "A4", "marimba", 0.9, 1),
     "hit_drum": lambda room: (drums.hit_drum, "wavegan.drums", "snare", 1),
     "harmonise_melody": lambda room: (
         music.harmonise_melody, "music_transformer.chorales", "G4 C5:2", None, 1.0, 1, 80, 0.95
@@ -180,7 +182,7 @@ def test_every_audio_page_shows_at_most_five_things_to_set() -> None:
 
     for child in config["layout"]["children"]:
         walk(child, "")
-    expected = {f"tab_{name}" for name in ("digits", "read_aloud", "drums", "harmonise", "compose_music")}
+    expected = {f"tab_{name}" for name in ("digits", "read_aloud", "notes", "drums", "harmonise", "compose_music")}
     assert expected <= set(by_page) and all(len(names) <= 5 for names in by_page.values()), by_page
 
 
@@ -193,7 +195,7 @@ def test_the_line_under_a_result_names_its_model_its_figure_and_its_licence(name
     asked = asked or likelihood.writers()  # all of them are weighed
     for model in asked:
         (line,) = {line for line in lines if line.startswith(f"{model} · ")}
-        assert re.search(r"Apache-2\.0|CC-BY-SA-[34]\.0", line), line
+        assert re.search(r"Apache-2\.0|CC-BY-SA-[34]\.0|MIT", line), line
 
 
 # Drawing in many steps

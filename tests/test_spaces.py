@@ -187,6 +187,7 @@ def test_a_wrong_front_matter_is_said_in_words(changed: space.Built, old: str, n
 def test_the_page_of_the_space_of_sound_names_everything_that_its_models_may_do() -> None:
     words = {
         entry.AUDIO_GENERATION: "says digits", entry.TEXT_TO_SPEECH: "English read aloud",
+        entry.NOTE_GENERATION: "notes of instruments",
         entry.SOUND_GENERATION: "drums", entry.MUSIC_GENERATION: "chorales", entry.VOCODING: "resynthesised",
     }  # fmt: skip
     assert set(words) == set(space.TASKS["audio"])

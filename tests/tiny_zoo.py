@@ -23,6 +23,9 @@ from zoo.metrics import judges
 DIGITS = tuple("0123456789")
 CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 DRUMS = ("kick", "snare", "hihat_closed", "hihat_open", "tom", "cymbal", "percussion")
+INSTRUMENTS = ("acoustic_grand_piano", "electric_piano", "vibraphone", "marimba")
+PLAYS = {"num_digits": 0, "num_pitches": 49, "num_instruments": 4, "sample_rate": 16000}
+"""Of a WaveNet that plays notes from C2 to C6."""
 PROSE = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 VERSE = "春夏秋冬风花雪月山高水长天地人日江河明夜床前光疑是上霜举头望低思故乡白李杜甫江"
 FIGURES = {
@@ -32,7 +35,7 @@ FIGURES = {
     "gpt.tang": {"name": "perplexity", "value": 85.27, "unit": "a character"},
 }
 LICENCES = {
-    "mnist": "cc-by-sa-3.0", "spoken_digits": "cc-by-sa-4.0", "drums": "cc-by-sa-3.0",
+    "mnist": "cc-by-sa-3.0", "gm_notes": "mit", "spoken_digits": "cc-by-sa-4.0", "drums": "cc-by-sa-3.0",
     "telephone_prompts": "cc-by-sa-3.0", "trimodal_digits": "cc-by-sa-4.0",
 }  # fmt: skip
 SPECTROGRAM = {"window_length": 256, "hop_length": 80, "num_mels": 40}
@@ -60,7 +63,7 @@ def make(
     for parameter in model.parameters():
         if parameter.dim() > 1:  # so that what goes in shows in what comes out, untrained as it is
             torch.nn.init.normal_(parameter, std=1.5 / parameter[0].numel() ** 0.5)
-    if model_name == "wavenet":
+    if hasattr(model, "durations"):
         model.durations[..., 0], model.durations[..., 1] = -2.5, 0.1  # about 0.08 seconds a word
     target = folder / name
     target.mkdir(parents=True)
@@ -85,6 +88,7 @@ def more(folder: Path) -> None:
     make(folder, "stylegan.fashion-mnist", "fashion_mnist", CLOTHES)
     make(folder, "diffusion.mnist", "mnist", DIGITS)
     make(folder, "wavegan.drums", "drums", DRUMS)
+    make(folder, "wavenet.notes", "gm_notes", INSTRUMENTS, fields=PLAYS)
     for name, fields in (
         ("pix2pix.outline", {"source": "outline", "target": "google"}),
         ("pix2pix.inpaint", {"source": "damaged", "target": "all"}),

@@ -85,6 +85,11 @@ _LIMITS = {
         "Its voices are those of real people who gave their recordings under a free licence: do not pass its sound off "
         "as theirs.",
     ),
+    entry.NOTE_GENERATION: (
+        "It plays one note at a time, of the sixteen instruments and the pitches of its data, for a second; some notes "
+        "waver or miss their pitch, and the figures say how many.",
+        "It has learnt from a synthesiser's samples of instruments, not from players.",
+    ),
     entry.MUSIC_GENERATION: (
         "It has learnt four-part chorales and nothing else: every melody is set as one. It knows no words, no fermatas "
         "and no metre but quarters and sixteenths, and does not tell a held note from one that is struck again.",

@@ -26,6 +26,7 @@ FILL_MASK = "fill-mask"
 TEXT_CLASSIFICATION = "text-classification"
 RETRIEVAL = "sentence-similarity"
 AUDIO_GENERATION = "text-to-audio"
+NOTE_GENERATION = "note-generation"
 SOUND_GENERATION = "sound-generation"
 AUDIO_CLASSIFICATION = "audio-classification"
 MUSIC_GENERATION = "music-generation"
@@ -50,6 +51,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     TEXT_CLASSIFICATION: ("text_classifier",),
     RETRIEVAL: ("text_embedder",),
     AUDIO_GENERATION: ("duration", "condition", "step"),
+    NOTE_GENERATION: ("condition", "step"),
     SOUND_GENERATION: ("sound_generator",),
     MUSIC_GENERATION: ("melody", "frame", "voice"),
     AUDIO_CLASSIFICATION: ("classifier",),
@@ -68,8 +70,16 @@ PARTS: dict[str, tuple[str, ...]] = {
     CAPTIONING: ("image_encoder", "caption_decoder"),
 }
 """Parts that a model of a task names in `parts()`; what each takes and gives is in ARCHITECTURE.md."""
-HEADS: dict[str, str] = {FILL_MASK: "masked", TEXT_CLASSIFICATION: "num_classes", RETRIEVAL: "replies"}
+HEADS: dict[str, str] = {
+    FILL_MASK: "masked",
+    TEXT_CLASSIFICATION: "num_classes",
+    RETRIEVAL: "replies",
+    AUDIO_GENERATION: "num_digits",
+    NOTE_GENERATION: "num_pitches",
+}
 """Field of a config that says whether a checkpoint has what a task needs; a task that is not here asks for none."""
+LATER = (NOTE_GENERATION,)
+"""Tasks that a checkpoint whose config does not name their field cannot do: it is older than they are."""
 IN_PLACE_OF: dict[str, str] = {"generator": "denoiser"}
 """A part that a model may name in the place of one of PARTS: many steps of a denoiser make what a generator makes."""
 
@@ -84,6 +94,7 @@ TASKS: dict[str, str] = {
     TEXT_CLASSIFICATION: "text -> class probabilities",
     RETRIEVAL: "message -> the nearest of stored replies",
     AUDIO_GENERATION: "labels -> waveform",
+    NOTE_GENERATION: "a pitch and an instrument -> a note",
     SOUND_GENERATION: "noise (and a class) -> a short sound",
     MUSIC_GENERATION: "a melody, or none -> notes of four voices",
     AUDIO_CLASSIFICATION: "waveform -> class probabilities; serves as a judge",
@@ -95,13 +106,13 @@ TASKS: dict[str, str] = {
     CAPTIONING: "image -> words that say what it shows",
 }
 """Every task the zoo knows: the Hub's pipeline tag, and what goes in and comes out."""
-PIPELINE_TAGS: dict[str, str] = {SOUND_GENERATION: AUDIO_GENERATION, MUSIC_GENERATION: AUDIO_GENERATION}
+PIPELINE_TAGS: dict[str, str] = dict.fromkeys((NOTE_GENERATION, SOUND_GENERATION, MUSIC_GENERATION), AUDIO_GENERATION)
 """The Hub's tag of a task that it has no word for."""
 
 
 def with_heads(tasks: tuple[str, ...], config: Mapping[str, Any]) -> tuple[str, ...]:
     """Those of a model's tasks that a checkpoint with this config does; see HEADS."""
-    return tuple(task for task in tasks if task not in HEADS or config.get(HEADS[task], True))
+    return tuple(task for task in tasks if task not in HEADS or config.get(HEADS[task], task not in LATER))
 
 
 @dataclass(frozen=True)
@@ -298,6 +309,17 @@ class GeneratesAudio(Protocol):
 
     def condition(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Labels -> conditioning (n, frames, condition_dim), one row for `config.frame_size` samples."""
+        ...
+
+
+@runtime_checkable
+class GeneratesNotes(Protocol):
+    """NOTE_GENERATION: as GeneratesAudio, by pitch, counted from `config.lowest_pitch`, and instrument."""
+
+    sample_rate: int
+
+    def condition(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """pitch, instrument int64 (n,), duration seconds (n,), frames -> conditioning (n, frames, condition_dim)."""
         ...
 
 

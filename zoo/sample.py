@@ -99,6 +99,15 @@ def _spoken(name: str, options: dict[str, Any]) -> tuple[Any, bytes]:
     return found.source, wav(found.waveform, found.sample_rate, found.source.record)
 
 
+def _played(name: str, options: dict[str, Any]) -> tuple[Any, bytes]:
+    from zoo.generate.audio import Sound
+    from zoo.generate.notes import play_note
+    from zoo.generate.provenance import wav
+
+    found = _last(name, play_note(name, **options), Sound)
+    return found.source, wav(found.waveform, found.sample_rate, found.source.record)
+
+
 def _drummed(name: str, options: dict[str, Any]) -> tuple[Any, bytes]:
     from zoo.generate import drums
     from zoo.generate.provenance import wav
@@ -325,6 +334,7 @@ KINDS = {
     "enlarging": Kind(("picture",), ".png", _enlarged, needs="picture"),
     entry.ANY_TO_ANY: Kind(("text", "picture", "recording", "said", "seed"), ".png", _joined),
     entry.AUDIO_GENERATION: Kind(("digits", "speaker", "temperature", "seed"), ".wav", _spoken),
+    entry.NOTE_GENERATION: Kind(("note", "instrument", "temperature", "seed"), ".wav", _played),
     entry.SOUND_GENERATION: Kind(("instrument", "pattern", "tempo", "swing", "bars", "seed"), ".wav", _drummed),
     entry.MUSIC_GENERATION: Kind(
         ("melody", "midi", "bars", "temperature", "top_p", "tempo", "seed"), ".wav", _sung, others=(".mid", ".png")

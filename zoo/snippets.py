@@ -21,6 +21,12 @@ _ZOO = {
         'soundfile.write("42.wav", sound.waveform, sound.sample_rate)',
         "--digits 42 --seed 7 --out 42.wav",
     ),
+    entry.NOTE_GENERATION: (
+        "import soundfile\n\nfrom zoo.generate.notes import play_note\n\n"
+        '*_, sound = play_note("{name}", "A4", "violin", seed=7)  # progress first, the sound last\n'
+        'soundfile.write("a4.wav", sound.waveform, sound.sample_rate)',
+        "--note A4 --instrument violin --seed 7 --out a4.wav",
+    ),
     entry.SOUND_GENERATION: (
         "import soundfile\n\nfrom zoo.generate.drums import beat\n\n"
         'sound = beat("{name}", "rock", bars=4, seed=7)  # or hit("{name}", "snare", seed=7)\n'

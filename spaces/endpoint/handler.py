@@ -56,6 +56,7 @@ from zoo.generate import (
     library,
     masked,
     matching,
+    notes,
     prompting,
     provenance,
     speech,
@@ -91,6 +92,7 @@ class EndpointHandler:
             "enlarging": self.enlarge,
             entry.AUDIO_GENERATION: self.speak,
             entry.TEXT_TO_SPEECH: self.read,
+            entry.NOTE_GENERATION: self.play,
             entry.SOUND_GENERATION: self.drum,
             entry.MUSIC_GENERATION: self.sing,
             entry.VOCODING: self.vocode,
@@ -208,6 +210,13 @@ class EndpointHandler:
     def read(self, inputs: Any, *, speed: float = 1.0, temperature: float = 0.6, seed: int = 0) -> list[dict[str, Any]]:
         """Read English aloud."""
         return _sounding(speech.say(self.name, inputs, speed=speed, temperature=temperature, seed=seed).sound)
+
+    def play(
+        self, inputs: Any, *, instrument: str = "acoustic_grand_piano", temperature: float = 1.0, seed: int = 0
+    ) -> list[dict[str, Any]]:
+        """Play a note, by its name."""
+        *_, sound = notes.play_note(self.name, inputs, instrument, temperature=temperature, seed=seed)
+        return _sounding(sound)
 
     def drum(
         self, inputs: Any, *, tempo: float | None = None, swing: float | None = None, bars: int = 2, seed: int = 0,

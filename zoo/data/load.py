@@ -33,6 +33,7 @@ def load(
     from zoo.data.dialogue import open_dialogue
     from zoo.data.drums import drum_sounds
     from zoo.data.image import Emoji, Images
+    from zoo.data.notes import instrument_notes
     from zoo.data.pairs import emoji_pairs
     from zoo.data.sequences import pronunciations, translations
     from zoo.data.speech import Prompts, Segments, read_recordings
@@ -59,6 +60,8 @@ def load(
         return open_trimodal(split, config, sample=sample, skip=skip)
     if name == "spoken_digits":
         return Clips(name, split, sample=sample, frame_size=getattr(config, "frame_size", 80), skip=skip)
+    if name == "gm_notes":
+        return instrument_notes(name, split, config, sample=sample, skip=skip)
     if name == "drums":
         length = config.length if hasattr(config, "length") else config.frames * config.hop_length
         return drum_sounds(name, split, sample=sample, length=length, skip=skip)

@@ -89,6 +89,10 @@ def open_own(
     empty folder, too few items, damaged or mixed files, another kind than the model's, and another encoding.
     """
     kind = _kind(tasks)
+    if getattr(config, "num_pitches", 0):
+        raise OwnDataError(
+            f"{path} is one's own data, which do not say what pitch a sound has; a model of notes learns from gm_notes"
+        )
     found = find(Path(path), kind, licence=licence, skip_damaged=skip_damaged)
     report = found.report
     splits: dict[str, Any]

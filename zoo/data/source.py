@@ -68,6 +68,12 @@ INFOS: dict[str, Info] = {
             "https://packages.debian.org/bookworm/hydrogen-drumkits", "", _DRUMMERS,
         ),
         Info(
+            "gm_notes", "General MIDI notes of Fluid (R3)", "mit",
+            "https://packages.debian.org/bookworm/fluid-soundfont-gm", "",
+            "the SoundFont Fluid (R3) General MIDI, (c) 2000-2002, 2008 Frank Wen, (c) 2008 Toby Smithe (MIT); "
+            "rendered as single notes and resampled",
+        ),
+        Info(
             "telephone_prompts", "Telephone prompts (Asterisk core sounds)", "cc-by-sa-3.0",
             "https://downloads.asterisk.org/pub/telephony/sounds", "",
             "Allison Smith (voice); financial contributions by Digium, Inc.; Asterisk core sounds",

@@ -24,6 +24,14 @@ def mu_law_decode(codes: np.ndarray, levels: int) -> np.ndarray:
     return found
 
 
+def mu_law_encode(waveform: np.ndarray, levels: int) -> np.ndarray:
+    """Companded quantisation (ITU-T G.711): float in [-1, 1] -> int64 in [0, levels)."""
+    mu = np.float32(levels - 1)
+    companded = np.sign(waveform) * np.log1p(mu * np.abs(waveform.clip(-1, 1))) / np.float32(math.log1p(mu))
+    found: np.ndarray = ((companded + 1) / 2 * mu + np.float32(0.5)).astype(np.int64)
+    return found
+
+
 class WaveNetSampler:
     """The weights of a `zoo.models.audio.wavenet.WaveNet` laid out for sampling: its tensors by name, and its sizes."""
 

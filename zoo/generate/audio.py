@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -44,6 +44,15 @@ class Sound:
     source: Source
 
 
+@dataclass(frozen=True)
+class Piece:
+    """What comes next of a sound that is being made, float32 (t,) at `sample_rate`, and the share that is done."""
+
+    waveform: np.ndarray
+    sample_rate: int
+    share: float
+
+
 def speakers(model: str) -> list[str]:
     """Voices of an audio checkpoint; numbered where its data set does not name them. Loads nothing."""
     config = library.config_of(model, AUDIO_GENERATION).get("config")
@@ -61,11 +70,23 @@ def speak(
     temperature: float = 1.0,
     seed: int = 0,
 ) -> Iterator[float | Sound]:
-    """Say up to eight digits, made side by side and joined by short pauses.
+    """Say up to eight digits, joined by short pauses.
 
     Yields the share that is done (0 to 1), at most every 50 ms, and the Sound at the end. `temperature` 0.1 to 2.
     Raises InputError before anything is loaded.
     """
+    return shares(speaking(model, digits, speaker=speaker, temperature=temperature, seed=seed))
+
+
+def speaking(
+    model: str = "wavenet.spoken-digits",
+    digits: str = "7",
+    *,
+    speaker: str = "jackson",
+    temperature: float = 1.0,
+    seed: int = 0,
+) -> Iterator[Piece | Sound]:
+    """As `speak`, to be heard while it is made: yields Pieces, which one after the other are the Sound at the end."""
     text = "".join(unicodedata.normalize("NFKC", words("the digits", digits, longest=64)).split())
     if not text:
         raise InputError("there are no digits to say; type up to eight, such as 42")
@@ -89,39 +110,56 @@ def speak(
 
 def _speak(
     found: Loaded, source: Source, codes: np.ndarray, voice: int, temperature: float, seed: int
-) -> Iterator[float | Sound]:
+) -> Iterator[Piece | Sound]:
     from zoo.generate.digits import saying
 
-    shown = time.monotonic()
-    yield 0.0
-    steps = saying(found.network, codes, np.full(len(codes), voice, np.int64), seed=seed, temperature=temperature)
-    while True:
-        try:
-            share = next(steps)
-        except StopIteration as end:
-            clips: list[np.ndarray] = end.value
-            break
-        if time.monotonic() - shown >= PROGRESS_PAUSE:
-            shown = time.monotonic()
-            yield float(share)
     rate = int(found.network.config.sample_rate)
-    waveform = join(clips, rate)
-    yield Sound(waveform, rate, spectrogram(waveform, rate), source)
+    yield Piece(np.zeros(0, np.float32), rate, 0.0)
+    voices = np.full(len(codes), voice, np.int64)
+    yield from joined(*saying(found.network, codes, voices, seed=seed, temperature=temperature), rate, source)
 
 
-def join(clips: list[np.ndarray], sample_rate: int) -> np.ndarray:
-    """Clips float32 (t,) one after the other, faded at their ends, with short silences between: float32 (t,)."""
-    pause = np.zeros(round(PAUSE * sample_rate), np.float32)
-    pieces: list[np.ndarray] = []
-    for clip in clips:
-        size = min(round(FADE * sample_rate), len(clip) // 2)
-        ramp = np.linspace(0, 1, size, endpoint=False, dtype=np.float32)
-        faded = clip.astype(np.float32)
-        faded[:size] *= ramp
-        faded[len(faded) - size :] *= ramp[::-1]
-        pieces += [faded, pause]
-    joined: np.ndarray = np.concatenate(pieces[:-1])
-    return joined
+def shares(steps: Iterator[Piece | Sound]) -> Iterator[float | Sound]:
+    """Of pieces the share that is done alone."""
+    return (step.share if isinstance(step, Piece) else step for step in steps)
+
+
+def joined(
+    lengths: np.ndarray, pieces: Iterable[tuple[int, np.ndarray]], sample_rate: int, source: Source
+) -> Iterator[Piece | Sound]:
+    """Clips of so many samples, int64 (n,), one after the other, faded at their ends, with short silences between.
+
+    `pieces` are the numbers of clips and their next samples, each clip's in order. What is known of the whole goes out
+    at once, then at most every 50 ms; last comes the Sound.
+    """
+    taken = lengths + round(PAUSE * sample_rate)
+    starts = np.cumsum(taken) - taken
+    whole = np.zeros(int(starts[-1] + lengths[-1]), np.float32)
+    fades = [_fade(int(length), sample_rate) for length in lengths]
+    filled, current, sent, shown = np.zeros(len(lengths), np.int64), 0, 0, -PROGRESS_PAUSE
+    for clip, piece in pieces:
+        begin, end = filled[clip], filled[clip] + len(piece)
+        whole[starts[clip] + begin : starts[clip] + end] = piece * fades[clip][begin:end]
+        filled[clip] = end
+        while current + 1 < len(lengths) and filled[current] == lengths[current]:
+            current += 1
+        known = int(starts[current] + filled[current])
+        if known > sent and time.monotonic() - shown >= PROGRESS_PAUSE:
+            shown = time.monotonic()
+            yield Piece(whole[sent:known].copy(), sample_rate, float(filled.sum() / lengths.sum()))
+            sent = known
+    yield Piece(whole[sent:].copy(), sample_rate, 1.0)
+    yield Sound(whole, sample_rate, spectrogram(whole, sample_rate), source)
+
+
+def _fade(length: int, sample_rate: int) -> np.ndarray:
+    """What a clip's samples are multiplied by, so that its ends do not click: float32 (length,)."""
+    size = min(round(FADE * sample_rate), length // 2)
+    ramp = np.linspace(0, 1, size, endpoint=False, dtype=np.float32)
+    found = np.ones(length, np.float32)
+    found[:size] = ramp
+    found[length - size :] = ramp[::-1]
+    return found
 
 
 @cache

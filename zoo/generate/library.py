@@ -55,6 +55,7 @@ DEFAULTS = {
     entry.TEXT_CLASSIFICATION: "bert.topic",
     entry.RETRIEVAL: "bert.retrieval",
     entry.AUDIO_GENERATION: "wavenet.spoken-digits",
+    entry.NOTE_GENERATION: "wavenet.notes",
     entry.SOUND_GENERATION: "wavegan.drums",
     entry.MUSIC_GENERATION: "music_transformer.chorales",
     entry.VOCODING: "waveglow.telephone",

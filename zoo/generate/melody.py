@@ -58,6 +58,16 @@ def name_of(pitch: int, *, flats: bool = False) -> str:
     return f"{(_FLAT if flats else _SHARP)[pitch % OCTAVE]}{pitch // OCTAVE - 1}"
 
 
+def pitch_of(name: str) -> int | None:
+    """The MIDI number of a note as people write it, such as C4, f#3 or Bb5; None for what is no note."""
+    found = _NOTE.fullmatch(name)
+    return _pitch(found) if found and found[4] is None else None
+
+
+def _pitch(note: re.Match[str]) -> int:
+    return OCTAVE * (int(note[3]) + 1) + _SEMITONES[note[1].upper()] + sum(_SIGNS[one] for one in note[2] or "")
+
+
 def in_flats(pitches: Sequence[int]) -> bool:
     """Whether notes are better named with flats: B and E flat are more than F and C sharp."""
     names = [_FLAT[pitch % OCTAVE] for pitch in pitches]
@@ -77,9 +87,7 @@ def read_melody(text: object) -> Melody:
         if word == "|":
             upbeat = sum(tone.length for tone in tones) if upbeat is None else upbeat
         elif found := _NOTE.fullmatch(word):
-            letter, sign, octave, length = found.groups()
-            pitch = OCTAVE * (int(octave) + 1) + _SEMITONES[letter.upper()] + sum(_SIGNS[one] for one in sign or "")
-            tones.append(Tone(pitch, _sixteenths(word, length)))
+            tones.append(Tone(_pitch(found), _sixteenths(word, found[4])))
         elif found := _REST.fullmatch(word):
             tones.append(Tone(REST, _sixteenths(word, found[1])))
         else:

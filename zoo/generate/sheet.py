@@ -22,6 +22,7 @@ from zoo.entry import (
     IMAGE_TEXT_MATCHING,
     IMAGE_TRANSLATION,
     MUSIC_GENERATION,
+    NOTE_GENERATION,
     SOUND_GENERATION,
     TEXT_GENERATION,
     TEXT_TO_IMAGE,
@@ -35,8 +36,9 @@ from zoo.generate.piano_roll import drawn
 from zoo.noise import Noise
 
 _WRITTEN = {
-    IMAGE_GENERATION, IMAGE_TRANSLATION, TEXT_GENERATION, TRANSLATION, FILL_MASK, AUDIO_GENERATION, SOUND_GENERATION,
-    MUSIC_GENERATION, VOCODING, TEXT_TO_SPEECH, ANY_TO_ANY, IMAGE_TEXT_MATCHING, TEXT_TO_IMAGE, CAPTIONING,
+    IMAGE_GENERATION, IMAGE_TRANSLATION, TEXT_GENERATION, TRANSLATION, FILL_MASK, AUDIO_GENERATION,
+    NOTE_GENERATION, SOUND_GENERATION, MUSIC_GENERATION, VOCODING, TEXT_TO_SPEECH, ANY_TO_ANY, IMAGE_TEXT_MATCHING,
+    TEXT_TO_IMAGE, CAPTIONING,
 }  # fmt: skip
 """Tasks that have a sheet of samples."""
 _SENTENCES = ("Please enter your password.", "There are seven people in this conference.", "I am sorry, try again.")
@@ -69,6 +71,8 @@ def write_sheet(name: str, model: Any, stem: Path, tokenizer: Any, labels: tuple
             stem.with_suffix(".txt").write_text(_matches(model, tokenizer), encoding="utf-8")
         elif CAPTIONING in tasks:
             stem.with_suffix(".txt").write_text(_descriptions(model, tokenizer), encoding="utf-8")
+        elif NOTE_GENERATION in tasks and model.config.num_pitches:
+            _write_sound(stem.with_suffix(".wav"), _notes(model, 8), model.sample_rate)
         elif AUDIO_GENERATION in tasks:
             waveform = _sound(model, min(10, model.config.num_digits))
             _write_sound(stem.with_suffix(".wav"), waveform, model.sample_rate)
@@ -115,6 +119,9 @@ def write_snapshot(name: str, model: Any, stem: Path, tokenizer: Any, data: Any)
         elif CAPTIONING in tasks:
             path = stem.with_suffix(".txt")
             path.write_text(_descriptions(model, tokenizer), encoding="utf-8")
+        elif NOTE_GENERATION in tasks and model.config.num_pitches:
+            path = stem.with_suffix(".flac")
+            _write_sound(path, _notes(model, 3), model.sample_rate)
         elif AUDIO_GENERATION in tasks:
             path = stem.with_suffix(".flac")
             _write_sound(path, _sound(model, min(5, model.config.num_digits)), model.sample_rate)
@@ -326,6 +333,18 @@ def _sound(model: Any, count: int) -> np.ndarray:
     clips = say_batch(Modules(model), digits, digits % model.config.num_speakers, seed=0, temperature=1.0)
     pause = np.zeros(model.sample_rate // 5, np.float32)
     return np.concatenate([part for clip in clips for part in (clip, pause)])
+
+
+def _notes(model: Any, count: int) -> np.ndarray:
+    """A rising line of notes, each half a second of another instrument, as far apart as the model's instruments are:
+    float32 (t,)."""
+    from zoo.generate.digits import play_batch
+
+    config = model.config
+    pitches = np.linspace(0, config.num_pitches - 1, count + 2).round().astype(np.int64)[1:-1]
+    instruments = np.arange(count) * config.num_instruments // count
+    made = play_batch(Modules(model), pitches, instruments, seconds=0.5, seed=0, temperature=1.0)
+    return made.reshape(-1)
 
 
 def _hits(model: Any, seconds: float) -> np.ndarray:

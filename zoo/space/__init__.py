@@ -42,6 +42,7 @@ TASKS = {
     "audio": (
         entry.AUDIO_GENERATION,
         entry.TEXT_TO_SPEECH,
+        entry.NOTE_GENERATION,
         entry.SOUND_GENERATION,
         entry.MUSIC_GENERATION,
         entry.VOCODING,

@@ -37,6 +37,7 @@ from zoo.entry import (
     AUDIO_CLASSIFICATION,
     AUDIO_GENERATION,
     IMAGE_CLASSIFICATION,
+    NOTE_GENERATION,
     SOUND_GENERATION,
     TEXT_TO_SPEECH,
     VOCODING,
@@ -271,7 +272,7 @@ print(json.dumps({"seconds": loaded, "megabytes": rss, "answer": json.dumps(answ
 
 def _examine_endpoint(built: Built, room: Room, report: Report) -> None:
     model = built.checkpoints[0]
-    inputs = {"inputs": _inputs_for(library.tasks_of(model.partition(".")[0]))}
+    inputs = {"inputs": _inputs_for(library.does(library.config_of(model)))}
     done = subprocess.run(
         [*room.command, "-c", _TOOLKIT, str(built.folder), json.dumps(inputs)],
         cwd=room.environment["HOME"], env=room.environment, capture_output=True, text=True, timeout=PATIENCE,
@@ -296,7 +297,7 @@ def _inputs_for(tasks: Sequence[str]) -> str:
         with wave.open(data, "wb") as sound:
             sound.setparams((1, 2, 8000, 0, "NONE", ""))
             sound.writeframes((12000 * np.sin(2 * np.pi * 300 * times)).astype("<i2").tobytes())
-    words = {AUDIO_GENERATION: "7", SOUND_GENERATION: "rock", TEXT_TO_SPEECH: "Hello."}
+    words = {AUDIO_GENERATION: "7", NOTE_GENERATION: "C4", SOUND_GENERATION: "rock", TEXT_TO_SPEECH: "Hello."}
     said = next((word for task, word in words.items() if task in tasks), "")
     return base64.b64encode(data.getvalue()).decode() if data.tell() else said
 

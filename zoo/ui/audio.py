@@ -1,4 +1,4 @@
-"""The Audio tab: spoken digits, English read aloud, drums, music made note by note, and voices
+"""The Audio tab: spoken digits, English read aloud, notes of instruments, drums, music made note by note, and voices
 taken apart and put together."""
 
 from __future__ import annotations
@@ -9,10 +9,17 @@ from typing import Any
 
 import gradio as gr
 
-from zoo.entry import AUDIO_GENERATION, MUSIC_GENERATION, SOUND_GENERATION, TEXT_TO_SPEECH, VOCODING
+from zoo.entry import (
+    AUDIO_GENERATION,
+    MUSIC_GENERATION,
+    NOTE_GENERATION,
+    SOUND_GENERATION,
+    TEXT_TO_SPEECH,
+    VOCODING,
+)
 from zoo.generate import audio as generate
 from zoo.generate import library
-from zoo.ui import drums, files, music, reading, resynthesis
+from zoo.ui import drums, music, notes, reading, resynthesis
 from zoo.ui.api_schema import Speech, bounds
 from zoo.ui.controls import (
     PROGRESS,
@@ -28,8 +35,9 @@ from zoo.ui.controls import (
     wire,
 )
 from zoo.ui.guard import compute, integral, one_at_a_time
+from zoo.ui.live import LivePlayer, heard
 from zoo.ui.player import player
-from zoo.ui.strings import say, text
+from zoo.ui.strings import text
 
 SPEAKER = "jackson"
 NUMBERS = ("7", "42", "2026", "314159")
@@ -38,7 +46,7 @@ NUMBERS = ("7", "42", "2026", "314159")
 @one_at_a_time
 def speak_digits(
     model: str, digits: str, speaker: str, temperature: float, seed: int, progress: gr.Progress = PROGRESS
-) -> Iterator[tuple[Any, Any, str]]:
+) -> Iterator[tuple[Any, Any, Any, Any]]:
     """Speak digits; returns the sound as a WAV file and its spectrogram.
 
     Parameters:
@@ -48,13 +56,10 @@ def speak_digits(
         temperature: 1 samples as trained; lower is steadier, up to 2
         seed: whole number from 0; the same seed gives the same sound
     """
-    for step in compute(generate.speak, model, digits, speaker=speaker, temperature=temperature, seed=integral(seed)):
-        if isinstance(step, float):
-            progress(step, desc=say("sampling"))
-            yield (gr.skip(),) * 3
-        else:
-            picture = files.picture(step.spectrogram, step.source.record, "spectrogram")
-            yield files.sound(step), picture, step.source.line()
+    yield from heard(
+        compute(generate.speaking, model, digits, speaker=speaker, temperature=temperature, seed=integral(seed)),
+        progress,
+    )
 
 
 def speaker_picker(model: str, elem_id: str) -> gr.Dropdown:
@@ -83,11 +88,12 @@ def _speak(tab: gr.Blocks | gr.Tab) -> None:
             run, stop = run_and_stop("speak", "speak")
         with gr.Column(elem_classes="zoo-results"):
             picture = result_picture("speak", "spectrogram", name="spectrogram", classes="zoo-spectrogram")
-            sound = player("speak_result", autoplay=True)
+            sound = player("speak_result")
             source = source_line("speak")
+            live = LivePlayer("speak_live")
     model.change(_speakers, [model], [speaker], api_visibility="private", queue=False, show_progress="hidden")
     wire(
-        speak_digits, [model, digits, speaker, temperature, seed], [sound, picture, source],
+        speak_digits, [model, digits, speaker, temperature, seed], [sound, picture, source, live],
         api_name="speak_digits", run=run, stop=stop, dice=(seed, dice), enter=[digits], progress=[picture],
         fills=[(chip, digits, json.dumps(n)) for chip, n in zip(chips, NUMBERS, strict=True)],
     )  # fmt: skip
@@ -99,6 +105,7 @@ def fill(page: gr.Blocks) -> None:
     ways: dict[str, Callable[[gr.Blocks | gr.Tab], None] | None] = {
         "digits": _speak if library.choices(AUDIO_GENERATION) else None,
         "read_aloud": reading.reading if library.choices(TEXT_TO_SPEECH) else None,
+        "notes": notes.playing if library.choices(NOTE_GENERATION) else None,
         "drums": drums.machine if library.choices(SOUND_GENERATION) else None,
         "harmonise": music.harmonising if plays else None,
         "compose_music": music.composing if plays else None,

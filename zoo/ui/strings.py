@@ -297,6 +297,12 @@ _STRINGS: dict[str, tuple[str, str]] = {
     "spectrogram": ("Spectrogram", "频谱图"),
     "spectrogram_empty": ("The spectrogram will appear here.", "频谱图会出现在这里。"),
     "sampling": ("Sampling", "正在采样"),
+    "notes": ("Notes", "音符"),
+    "notes_intro": (
+        "One note of an instrument, made sample by sample: 16,000 numbers a second.",
+        "逐个采样点生成的乐器单音，每秒 16000 个数。",
+    ),
+    "note": ("Note", "音高"),
     "drums": ("Drums", "鼓机"),
     "drums_intro": (
         "A small network makes every sound of noise. Set the steps and play; click an instrument to hear it, its die "

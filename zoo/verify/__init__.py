@@ -25,7 +25,7 @@ from zoo.verify.joint import any_to_any
 from zoo.verify.masked import found_replies, masked_tokens, topics
 from zoo.verify.matches import matched_concepts
 from zoo.verify.sequences import sequences
-from zoo.verify.sounds import audio_generation, sound_generation
+from zoo.verify.sounds import audio_generation, note_generation, sound_generation
 from zoo.verify.subject import FULL, QUICK, TRAINING, Budget, Figure, Poll, Subject, judge_network
 from zoo.verify.texts import text_generation
 from zoo.verify.translations import image_translation
@@ -62,6 +62,7 @@ _MEASURES: dict[str, Callable[[Subject, Any, Budget, Poll], list[Figure]]] = {
     entry.TEXT_CLASSIFICATION: topics,
     entry.RETRIEVAL: found_replies,
     entry.AUDIO_GENERATION: audio_generation,
+    entry.NOTE_GENERATION: note_generation,
     entry.SOUND_GENERATION: sound_generation,
     entry.MUSIC_GENERATION: music_generation,
     entry.VOCODING: vocoding,

@@ -1,4 +1,4 @@
-"""Measures of models that speak or drum: bits a sample, and what a judge hears."""
+"""Measures of models that speak, play notes or drum: bits a sample, pitch, and what a judge hears."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from typing import Any
 import numpy as np
 
 from zoo.data.load import load as load_data
+from zoo.metrics.compression import unigram_loss
 from zoo.metrics.diversity import spread
 from zoo.metrics.frechet import fit, frechet_distance
 from zoo.metrics.inception_score import inception_score
 from zoo.metrics.judges import judge_of
 from zoo.metrics.kernel_distance import kernel_distance
 from zoo.metrics.neighbours import copying, nearest
+from zoo.metrics.pitch import IN_TUNE, cents, frequency
 from zoo.metrics.waveforms import COPY, best_correlations, hum
 from zoo.noise import permutation
 from zoo.verify.images import generated_images
-from zoo.verify.subject import SEED, Budget, Figure, Poll, Subject, batch_of, device_of, judge_network, rows_of
+from zoo.verify.subject import QUICK, SEED, Budget, Figure, Poll, Subject, batch_of, device_of, judge_network, rows_of
 
 _SHARE = 5
 """Generated sounds are so many times fewer than pictures are: they are as many times as long."""
@@ -37,13 +39,9 @@ def audio_generation(subject: Subject, data: Any, budget: Budget, poll: Poll) ->
 
     from zoo.generate.digits import say_batch
 
-    nats, count = 0.0, 0
-    for rows in rows_of(data, budget.rows, 10, poll):
-        one, counted = subject.model.negative_log_likelihood(batch_of(data, rows, device_of(subject.model)))
-        nats += float(one.sum(dtype=torch.float64))
-        count += int(counted.sum())
+    bits, count = _bits(subject, data, budget, poll, 10)
     note = "clips at a peak of 0.95; given digit, speaker and duration"
-    found = [Figure("bits a sample", nats / count / math.log(2), "bits", "lower", "test", count, 5e-3, note=note)]
+    found = [Figure("bits a sample", bits, "bits", "lower", "test", count, 5e-3, note=note)]
     judge = judge_of(subject.dataset)
     if budget.clips and judge is not None:
         network = judge_network(judge)
@@ -67,6 +65,82 @@ def audio_generation(subject: Subject, data: Any, budget: Budget, poll: Poll) ->
             )
         )  # fmt: skip
     return found[::-1]
+
+
+def _bits(subject: Subject, data: Any, budget: Budget, poll: Poll, size: int) -> tuple[float, int]:
+    """Bits a sample over the budget's rows, `size` at once, and how many samples those are."""
+    import torch
+
+    nats, count = 0.0, 0
+    for rows in rows_of(data, budget.rows, size, poll):
+        one, counted = subject.model.negative_log_likelihood(batch_of(data, rows, device_of(subject.model)))
+        nats += float(one.sum(dtype=torch.float64))
+        count += int(counted.sum())
+    return nats / count / math.log(2), count
+
+
+def note_generation(subject: Subject, data: Any, budget: Budget, poll: Poll) -> list[Figure]:
+    """Whether generated notes have the pitch that was asked for, by YIN; bits a sample; and how their spectra differ.
+
+    Asked for are the split's own notes. While training bits a sample alone.
+    """
+    from zoo.generate.digits import play_batch
+
+    unigram: float | None = None
+    training: Any = None
+    if subject.dataset and not budget.training:
+        training = load_data(subject.dataset, "train", subject.model.config, sample=subject.sample)
+        known, seen = (_codes(one.waveforms, subject.model.config.levels) for one in (training, data))
+        unigram = unigram_loss(known, seen, subject.model.config.levels) / math.log(2)
+    bits, count = _bits(subject, data, budget, poll, 4)
+    note = "notes at a peak of 0.95, given pitch, instrument and duration"
+    note += "" if unigram is None else "; on real data: the frequencies of the training notes' mu-law codes"
+    found = [Figure("bits a sample", bits, "bits", "lower", "test", count, 5e-3, floor=unigram, note=note)]
+    if not budget.clips:
+        return found
+    rate, count = subject.model.sample_rate, min(budget.clips, max(len(data), QUICK.clips))
+    rows = np.arange(count) % len(data)
+    made = np.concatenate(
+        [
+            play_batch(
+                subject.generator, data.pitches[part], data.instruments[part], seconds=data.waveforms.shape[1] / rate,
+                seed=SEED + int(start), temperature=1.0, poll=poll,
+            )
+            for start, part in ((start, rows[start : start + 20]) for start in range(0, count, 20))
+        ]
+    )  # fmt: skip
+    off, real_off = (
+        np.abs(cents(np.array([frequency(sound, rate) for sound in sounds]), pitches + data.lowest_pitch))
+        for sounds, pitches in ((made, data.pitches[rows]), (data.waveforms, data.pitches))
+    )
+    told = f"by YIN, within {IN_TUNE:.0f} cents of the note; temperature 1; on real data: the test notes"
+    found += [
+        Figure(
+            "pitch accuracy", float((off < IN_TUNE).mean()), "share", "higher", "generated", count,
+            max(0.02, 1.5 / count), floor=float((real_off < IN_TUNE).mean()), note=told,
+        ),
+    ]  # fmt: skip
+    distance = frechet_distance(fit(_averages(made)), fit(_averages(data.waveforms)))
+    beside = None if training is None else frechet_distance(
+        fit(_averages(training.waveforms)), fit(_averages(data.waveforms))
+    )  # fmt: skip
+    note = "no judge knows these sounds: of averages of their spectrograms"
+    note += "" if beside is None else "; on real data: training notes against the same test notes"
+    found.insert(
+        1,
+        Figure(
+            "Fréchet distance", distance, "spectrogram", "lower", "test", count, 0.05 * distance + 0.01, floor=beside,
+            note=note,
+        ),
+    )  # fmt: skip
+    return found[::-1]
+
+
+def _codes(waveforms: np.ndarray, levels: int) -> np.ndarray:
+    """waveforms in [-1, 1] -> companded codes int64 in [0, levels), in one row."""
+    from zoo.engine.wavenet import mu_law_encode
+
+    return mu_law_encode(waveforms, levels).ravel()
 
 
 def sound_generation(subject: Subject, data: Any, budget: Budget, poll: Poll) -> list[Figure]:

@@ -3,7 +3,8 @@
 van den Oord et al., "WaveNet: a generative model for raw audio", 2016. Departures: besides the global conditions
 (digit and speaker, section 2.5) each frame knows the time since the word began and until it ends, and the share that
 is said, which is what linguistic features tell the paper's text-to-speech model; a 2-tap convolution is written as
-one matrix product.
+one matrix product. In place of words by speakers it may learn notes by instruments, as in Engel et al., "Neural audio
+synthesis of musical notes with WaveNet autoencoders", ICML 2017, without their encoder.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo.config import bounded, check
-from zoo.entry import AUDIO_GENERATION, Entry, Part
+from zoo.entry import AUDIO_GENERATION, NOTE_GENERATION, Entry, Part
 from zoo.nn.method import Method
 from zoo.noise import Noise
 
@@ -36,17 +37,33 @@ class WaveNetConfig:
     """Width of the sum of skip connections."""
     dilations: tuple[int, ...] = bounded((1, 2, 4, 8, 16, 32, 64, 128, 256, 512), 1, 4096)
     """Distance in samples between the two taps of each layer."""
-    num_digits: int = bounded(10, 1, 1000)
-    """Words it can say."""
+    num_digits: int = bounded(10, 0, 1000)
+    """Words it can say; 0 for a model of notes."""
     num_speakers: int = bounded(6, 1, 1000)
-    """Voices it has."""
+    """Voices it has; a model of notes has no use for them."""
     condition_dim: int = bounded(64, 4, 512)
     """Width of the conditioning."""
     frame_size: int = bounded(80, 1, 1024)
     """Samples that share one conditioning vector."""
+    num_pitches: int = bounded(0, 0, 128)
+    """Notes it can play, a semitone apart; 0 for a model of words."""
+    lowest_pitch: int = bounded(36, 0, 127)
+    """MIDI number of the lowest of them."""
+    num_instruments: int = bounded(16, 1, 1000)
+    """Instruments that play them; a model of words has no use for them."""
 
     def __post_init__(self) -> None:
         check(self)
+        if bool(self.num_digits) == bool(self.num_pitches):
+            raise ValueError(
+                f"WaveNetConfig.num_digits is {self.num_digits} and num_pitches is {self.num_pitches}; a model says "
+                "words or plays notes: one of them must be 0, and the other not"
+            )
+        if self.lowest_pitch + self.num_pitches > 128:
+            raise ValueError(
+                f"WaveNetConfig.lowest_pitch is {self.lowest_pitch} and num_pitches is {self.num_pitches}; MIDI "
+                "numbers end at 127"
+            )
 
 
 TIME_FREQUENCIES = 8
@@ -96,8 +113,6 @@ class WaveNet(nn.Module):
     """Past samples and conditions -> logits of the next sample."""
 
     durations: Tensor
-    measured = ("durations",)
-    """Buffers that are measured on the training data rather than learnt."""
 
     def __init__(self, config: WaveNetConfig) -> None:
         super().__init__()
@@ -111,16 +126,28 @@ class WaveNet(nn.Module):
             nn.ReLU(),
             nn.Linear(config.skip_channels, config.levels),
         )
-        self.digit = nn.Embedding(config.num_digits, config.condition_dim)
-        self.speaker = nn.Embedding(config.num_speakers, config.condition_dim)
+        if config.num_pitches:
+            self.conditions = ("pitch", "instrument")
+            self.pitch = nn.Embedding(config.num_pitches, config.condition_dim)
+            self.instrument = nn.Embedding(config.num_instruments, config.condition_dim)
+        else:
+            self.conditions = ("digit", "speaker")
+            self.digit = nn.Embedding(config.num_digits, config.condition_dim)
+            self.speaker = nn.Embedding(config.num_speakers, config.condition_dim)
         self.frame = nn.Sequential(
             nn.Linear(2 * config.condition_dim + 6 * TIME_FREQUENCIES, 2 * config.condition_dim),
             nn.SiLU(),
             nn.Linear(2 * config.condition_dim, config.condition_dim),
             nn.SiLU(),
         )
-        # Mean and deviation of log seconds of each word by each voice, measured on the training clips.
-        self.register_buffer("durations", torch.zeros(config.num_digits, config.num_speakers, 2))
+        if not config.num_pitches:
+            # Mean and deviation of log seconds of each word by each voice, measured on the training clips.
+            self.register_buffer("durations", torch.zeros(config.num_digits, config.num_speakers, 2))
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Buffers that are measured on the training data rather than learnt."""
+        return () if self.config.num_pitches else ("durations",)
 
     @property
     def receptive_field(self) -> int:
@@ -128,14 +155,17 @@ class WaveNet(nn.Module):
         return sum(self.config.dilations) + 1
 
     def condition(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """digit, speaker int64 (n,), duration float32 seconds (n,), frames int (0-d) -> (n, frames, condition_dim)."""
+        """digit, speaker int64 (n,), or pitch, counted from the lowest, and instrument; duration float32 seconds (n,),
+        frames int (0-d) -> (n, frames, condition_dim)."""
         elapsed = torch.arange(int(batch["frames"]), device=batch["duration"].device)
         elapsed = elapsed * (self.config.frame_size / self.sample_rate)
-        return self.frames(batch["digit"], batch["speaker"], batch["duration"], elapsed)
+        what, who = self.conditions
+        return self.frames(batch[what], batch[who], batch["duration"], elapsed)
 
-    def frames(self, digit: Tensor, speaker: Tensor, duration: Tensor, elapsed: Tensor) -> Tensor:
-        """As `condition`, for frames that begin at `elapsed` seconds, float32 (frames,)."""
-        n, frames, duration = len(digit), len(elapsed), duration[:, None]
+    def frames(self, what: Tensor, who: Tensor, duration: Tensor, elapsed: Tensor) -> Tensor:
+        """As `condition`, of `what` (digit or pitch) by `who` (speaker or instrument), for frames that begin at
+        `elapsed` seconds, float32 (frames,)."""
+        n, frames, duration = len(what), len(elapsed), duration[:, None]
         elapsed = elapsed.expand(n, frames)
         remaining = (duration - elapsed).clamp_min(0.0)
         octave = 2.0 ** torch.arange(TIME_FREQUENCIES, device=duration.device)
@@ -143,8 +173,11 @@ class WaveNet(nn.Module):
         share = (elapsed / duration).clamp_max(1.0)[:, :, None, None] * (math.pi * octave)
         angles = torch.cat([seconds, share], dim=2)  # (n, frames, 3, frequencies)
         times = torch.cat([angles.sin().flatten(2), angles.cos().flatten(2)], dim=2)
-        who = torch.cat([self.digit(digit), self.speaker(speaker)], dim=1)
-        return self.frame(torch.cat([who[:, None].expand(-1, frames, -1), times], dim=2))
+        if self.config.num_pitches:
+            known = torch.cat([self.pitch(what), self.instrument(who)], dim=1)
+        else:
+            known = torch.cat([self.digit(what), self.speaker(who)], dim=1)
+        return self.frame(torch.cat([known[:, None].expand(-1, frames, -1), times], dim=2))
 
     def duration(self, digit: Tensor, speaker: Tensor, normals: Tensor) -> Tensor:
         """Seconds that words take, log-normal as in the training clips: digit, speaker, normals (n,) -> (n,)."""
@@ -191,7 +224,7 @@ class WaveNet(nn.Module):
         return {"loss": loss, "bits_per_sample": loss.detach() / math.log(2), "items": counted.sum()}
 
     def negative_log_likelihood(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """waveform (n, t), length (n,), digit, speaker, duration -> nats (n, t) and which samples count (n, t)."""
+        """waveform (n, t), length (n,), and what `condition` takes -> nats (n, t) and which samples count (n, t)."""
         waveform = batch["waveform"]
         n, t = waveform.shape
         codes = mu_law_encode(waveform, self.config.levels)
@@ -202,27 +235,30 @@ class WaveNet(nn.Module):
         return nats * counted, counted
 
     def parts(self) -> tuple[Part, ...]:
-        """How long words last, what each frame is conditioned on, and one step of the stack with its memory."""
+        """How long words last (of notes it is given), what each frame is conditioned on, and one step of the stack with
+        its memory."""
         config = self.config
-        who = {"digit": torch.zeros(2, dtype=torch.int64), "speaker": torch.zeros(2, dtype=torch.int64)}
+        who = {name: torch.zeros(2, dtype=torch.int64) for name in self.conditions}
         elapsed = torch.arange(3) * (config.frame_size / config.sample_rate)
         history = [torch.zeros(2, dilation, config.channels) for dilation in config.dilations]
         before = {f"history_{i}": memory for i, memory in enumerate(history)}
         after = tuple(f"new_{name}" for name in before)
         batch = {0: "batch"}
-        framed = dict.fromkeys(("digit", "speaker", "seconds"), batch) | {"elapsed": {0: "frames"}}
+        framed = dict.fromkeys((*who, "seconds"), batch) | {"elapsed": {0: "frames"}}
+        lasting = Part(
+            "duration", Method(self, "duration"), {**who, "normals": torch.zeros(2)}, ("seconds",),
+            dict.fromkeys((*who, "normals", "seconds"), batch),
+        )  # fmt: skip
         return (
-            Part(
-                "duration", Method(self, "duration"), {**who, "normals": torch.zeros(2)}, ("seconds",),
-                dict.fromkeys((*who, "normals", "seconds"), batch),
-            ),
+            *(() if config.num_pitches else (lasting,)),
             Part(
                 "condition", Method(self, "frames"), {**who, "seconds": torch.ones(2), "elapsed": elapsed},
                 ("condition",), {**framed, "condition": {0: "batch", 1: "frames"}},
             ),
             Part(
                 "step", Method(self, "step"),
-                {"code": who["digit"], "condition": torch.zeros(2, config.condition_dim), **before}, ("logits", *after),
+                {"code": who[self.conditions[0]], "condition": torch.zeros(2, config.condition_dim), **before},
+                ("logits", *after),
                 dict.fromkeys(("code", "condition", "logits", *before, *after), batch),
                 dict(zip(before, after, strict=True)),
             ),
@@ -232,10 +268,10 @@ class WaveNet(nn.Module):
 ENTRY = Entry(
     title="WaveNet",
     paper="https://arxiv.org/abs/1609.03499",
-    tasks=(AUDIO_GENERATION,),
+    tasks=(AUDIO_GENERATION, NOTE_GENERATION),
     config=WaveNetConfig,
     model=WaveNet,
     tiny=WaveNetConfig(levels=32, channels=8, skip_channels=8, dilations=(1, 2, 4), condition_dim=8),
-    summary="Speaks digits in six voices, one audio sample after the other.",
-    summary_zh="逐个采样点生成语音：六种嗓音朗读数字。",
+    summary="Speaks digits in six voices, or plays notes on sixteen instruments, one audio sample after the other.",
+    summary_zh="逐个采样点生成声音：以六种嗓音朗读数字，或以十六种乐器演奏音符。",
 )
