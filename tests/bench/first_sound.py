@@ -3,9 +3,9 @@
     python tests/bench/first_sound.py [--repeats 5]
 
 On one core, with numba and without it: seconds from the call to the first piece of the sound, and seconds of the core's
-own time that a second of sound takes (below 1: faster than it is played), for one digit and eight by the bundled WaveNet, and for one note
-by a WaveNet of the preset's sizes, whose weights are random where none is bundled: time does not depend on them. How
-long the process takes to load a checkpoint is stated apart. Prints one JSON line a figure.
+own time that a second of sound takes (below 1: faster than it is played). For one digit and eight by the bundled
+WaveNet, and for one note by a WaveNet of the preset's sizes, whose weights are random where none is bundled: time does
+not depend on them. How long a checkpoint takes to load is stated apart. Prints one JSON line a figure.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ from zoo.ui.controls import (
     wire,
 )
 from zoo.ui.guard import compute, integral, one_at_a_time
-from zoo.ui.live import LivePlayer, heard
+from zoo.ui.live import heard, live_player
 from zoo.ui.player import player
 from zoo.ui.strings import text
 
@@ -90,7 +90,7 @@ def _speak(tab: gr.Blocks | gr.Tab) -> None:
             picture = result_picture("speak", "spectrogram", name="spectrogram", classes="zoo-spectrogram")
             sound = player("speak_result")
             source = source_line("speak")
-            live = LivePlayer("speak_live")
+            live = live_player("speak_live")
     model.change(_speakers, [model], [speaker], api_visibility="private", queue=False, show_progress="hidden")
     wire(
         speak_digits, [model, digits, speaker, temperature, seed], [sound, picture, source, live],

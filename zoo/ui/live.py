@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import time
+from abc import ABCMeta
 from collections.abc import Iterator
 from typing import Any
 
@@ -61,24 +62,22 @@ watch("value", hear);
 """
 
 
-class LivePlayer(gr.HTML):
-    """What plays pieces; it shows nothing, and no client of the API gets its value."""
+_Unseen: Any = ABCMeta.__new__(type(gr.HTML), "LivePlayer", (gr.HTML,), {"skip_api": True})
+"""gr.HTML whose value no client of the API gets: the whole sound is in another output. gradio's own way to make a class
+of a component writes a stub beside the source."""
 
-    def __init__(self, elem_id: str) -> None:
-        super().__init__(
-            "", html_template="<span></span>", js_on_load=_PLAY, visible="hidden", apply_default_css=False,
-            elem_id=elem_id,
-        )  # fmt: skip
 
-    @property
-    def skip_api(self) -> bool:
-        """True: the whole sound is in another output."""
-        return True
+def live_player(elem_id: str) -> gr.HTML:
+    """What plays pieces; it shows nothing."""
+    found: gr.HTML = _Unseen(
+        "", html_template="<span></span>", js_on_load=_PLAY, visible="hidden", apply_default_css=False, elem_id=elem_id
+    )
+    return found
 
 
 def heard(steps: Iterator[Piece | Sound], progress: gr.Progress) -> Iterator[tuple[Any, Any, Any, Any]]:
     """What a page shows of a sound while it is made: the WAV file, its spectrogram, the source line, and the value of
-    its LivePlayer. The first two and the line come at the end."""
+    its live player. The first two and the line come at the end."""
     value = ""
     for step in steps:
         if isinstance(step, Sound):

@@ -24,7 +24,7 @@ from zoo.ui.controls import (
     wire,
 )
 from zoo.ui.guard import compute, integral, one_at_a_time
-from zoo.ui.live import LivePlayer, heard
+from zoo.ui.live import heard, live_player
 from zoo.ui.player import player
 from zoo.ui.strings import text
 
@@ -79,7 +79,7 @@ def playing(tab: gr.Blocks | gr.Tab) -> None:
             picture = result_picture("note", "spectrogram", name="spectrogram", classes="zoo-spectrogram")
             sound = player("note_result")
             source = source_line("note")
-            live = LivePlayer("note_live")
+            live = live_player("note_live")
     model.change(_offered, [model], [note, instrument], api_visibility="private", queue=False, show_progress="hidden")
     wire(
         play_note, [model, note, instrument, temperature, seed], [sound, picture, source, live], api_name="play_note",
