@@ -47,6 +47,7 @@ from zoo.generate import (
     library,
     masked,
     matching,
+    notes,
     prompting,
     provenance,
     speech,
@@ -246,6 +247,7 @@ MAKERS: dict[str, Callable[[], bytes]] = {
     "a spectrogram": lambda: spoken("png"),
     "a sentence": lambda: sounding(speech.say(text="press zorbing", speed=1.5, seed=3).sound, "wav"),
     "its spectrogram": lambda: sounding(speech.say(text="press 2", seed=3).sound, "png"),
+    "a note": lambda: sounding(last(notes.play_note(note="E4", instrument="marimba", seed=3)), "wav"),
     "a drum": lambda: sounding(drums.hit(instrument="snare", seed=3), "wav"),
     "the look of a drum": lambda: sounding(drums.hit(instrument="snare", seed=3), "png"),
     "a beat": lambda: sounding(drums.beat(pattern="funk", tempo=97.5, bars=1, seed=3, seeds={"snare": 9}), "wav"),
@@ -461,8 +463,8 @@ def test_an_edited_picture_sound_or_text_is_found_out_to_the_pixel(tiny: Path) -
     found = again(wav(louder[:-7], sound.sample_rate, sound.source.record))
     assert found.differences[0].what == "size"
     made = last(chorale.compose(bars=2, seed=1))
-    for notes in ([*made.notes[:-1], made.notes[-1]._replace(pitch=70)], made.notes[:-1]):
-        found = again(midi(notes, made.tempo, made.source.record))
+    for changed in ([*made.notes[:-1], made.notes[-1]._replace(pitch=70)], made.notes[:-1]):
+        found = again(midi(changed, made.tempo, made.source.record))
         assert not found.same and not found.holds
     assert found.differences[0].what == "size"
     data = written().replace(b"now'", b"NOW'")
