@@ -10,7 +10,8 @@ In training a modality outside of the set is decoded with a style from an auxili
 MMVAE+: with its own style, the style would say early on which digit it is, and the decoders never learn to ask the
 shared space; with one from the prior, which says nothing of the picture at hand, they would learn to draw the mean of
 all pictures of a digit. What is made is decoded with styles from the prior, which the auxiliary one shrinks away from.
-The experts of pictures and of sounds are drawn to the product of all three, by its divergence from them: the JMVAE-kl of
+
+The experts of pictures and of sounds are drawn to the product of all three, by its divergence from them: JMVAE-kl,
 Suzuki, Nakayama and Matsuo, "Joint multimodal learning with deep generative models", ICLR 2017 workshop; a plane has
 few ways round, so that what comes to lie beside the wrong word finds none to its own by likelihood alone.
 
