@@ -28,12 +28,14 @@ from zoo import doctor
 TEXT, POET, GAN, VAE = "gpt.shakespeare", "gpt.tang", "dcgan.mnist", "vae.mnist"
 TALES, STYLES = "gpt.stories", "stylegan.fashion-mnist"
 WAVENET, SPEAKER = "wavenet.spoken-digits", "jackson"
+JOINT = "trimodal_digits.digits"
 ENDPOINTS = {
     "write_text", "compose_poem", "draw_images", "interpolate_images", "latent_map", "redraw_drawing", "speak_digits",
     "from_text", "from_drawing", "from_speech", "timeline", "diagnose", "diagnose_upload", "list_models", "show_card",
     "add_model", "replay_file", "add_codes", "slide_code", "traverse_dimensions", "weigh_text",
     "mix_styles", "edit_style", "compare_texts", "styles_by_class", "colour_drawing", "restore_picture",
     "change_style", "enlarge_picture", "pronounce_words", "translate_text", "fill_blanks", "tell_topic", "chat_reply",
+    "join_digits", "join_at",
 }  # fmt: skip
 
 
@@ -354,6 +356,23 @@ def test_speech_comes_as_a_wav_file_with_its_spectrogram(client: Any) -> None:
     assert WAVENET in line
 
 
+def test_a_word_a_drawing_or_nothing_becomes_all_three_by_one_model_and_by_steps(client: Any, seven: Path) -> None:
+    asked = {"model": JOINT, "word": "", "picture": None, "recording": None, "seed": 0, "api_name": "/join_digits"}
+    for given in ({"word": "七"}, {"picture": gradio_client.handle_file(seven)}):
+        words, picture, sound, steps, drawn, said, lines = client.predict(**asked | given)
+        assert words.startswith("seven · 七") and steps.startswith("seven")
+        for path in (picture, drawn):
+            assert np.asarray(Image.open(path).convert("L")).std() > 20
+        for path in (sound, said):
+            assert Path(path).stat().st_size > 5_000
+        assert JOINT in lines and GAN in lines and WAVENET in lines
+    words, *_ = client.predict(**asked)
+    assert "%" in words
+    again, *_ = client.predict(**asked)
+    other, *_ = client.predict(JOINT, 3.0, 3.0, 0, api_name="/join_at")
+    assert again == words and "%" in other
+
+
 def test_a_number_in_words_becomes_a_picture_and_a_sound(client: Any) -> None:
     judged, said, picture, sound, line = client.predict("四十二", SPEAKER, 0, api_name="/from_text")
     assert "forty-two" in said and "四十二" in said
@@ -507,6 +526,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "from_text": {"number": "7", "speaker": SPEAKER, "seed": 0},
     "from_drawing": {"picture": None, "speaker": SPEAKER, "seed": 0},
     "from_speech": {"recording": None, "speaker": SPEAKER, "seed": 0},
+    "join_digits": {"model": JOINT, "word": "7", "picture": None, "recording": None, "seed": 0},
+    "join_at": {"model": JOINT, "x": 0.5, "y": -1.0, "seed": 0},
     "timeline": {"model": GAN, "moment": 3},
     "diagnose": {"run": doctor.gallery()[0]},
     "diagnose_upload": {"files": None},
@@ -566,6 +587,9 @@ BAD = [
     *(("from_text", "number", v) for v in ("", "banana", "-3", "1e9", "9" * 100, None, LONG, ODD, "<img src=x>")),
     *((n, f, v) for n, f in (("redraw_drawing", "picture"), ("from_drawing", "picture"), ("from_speech", "recording"))
       for v in (None, "nothing", {"path": "/etc/passwd"}, 5)),
+    *(("join_digits", "word", v) for v in ("banana", "42", "-3", LONG, ODD)),
+    *(("join_digits", f, v) for f in ("picture", "recording") for v in ("nothing", {"path": "/etc/passwd"}, 5)),
+    *(("join_at", axis, v) for axis in "xy" for v in (-4.1, 5, "x", None)),
     *(("timeline", "moment", v) for v in (0, -1, 2.5, 31, 1e300, "x", None, [])),
     *(("diagnose", "run", v) for v in ("nothing", "../mnist", "", LONG, None, 5)),
     *(("diagnose_upload", "files", v) for v in (None, [], "nothing", [{"path": "/etc/passwd"}], 5)),
