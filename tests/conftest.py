@@ -23,6 +23,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # beside another: a thread each, for wh
 
 
 @pytest.fixture(autouse=True)
+def one_seed() -> None:
+    """Each test draws the same numbers whichever ran before it, in whichever process."""
+    torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
 def nothing_added() -> Iterator[None]:
     """What a test adds to the bundled checkpoints is not there for the next."""
     yield
