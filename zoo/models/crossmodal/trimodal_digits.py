@@ -16,10 +16,9 @@ Suzuki, Nakayama and Matsuo, "Joint multimodal learning with deep generative mod
 few ways round, so that what comes to lie beside the wrong word finds none to its own by likelihood alone.
 
 Departures: a step draws one of the seven sets for each sample, an unbiased estimate of the bound's mean over them. The
-shared space has two dimensions, so that it can be
-looked at whole, and layers of its own that all three decoders stand on; words begin there on Vogel's spiral, each with
-the same share of the prior. Pixels are Bernoulli, with greys as probabilities, log-mel magnitudes are Laplace with one
-learnt scale; both networks' layers are those of the VAE.
+shared space has two dimensions, so that it can be looked at whole, and layers of its own that all three decoders stand
+on; words begin there on Vogel's spiral, each with the same share of the prior. Pixels are Bernoulli, with greys as
+probabilities, log-mel magnitudes are Laplace with one learnt scale; both networks' layers are those of the VAE.
 """
 
 from __future__ import annotations
