@@ -207,11 +207,20 @@ def test_the_space_of_pictures_starts_and_draws_without_torch(image_space: space
     assert "torch" not in {one.name for one in space_room.requirements(image_space.folder)}
 
 
+def lies_in(link: Path, folder: Path) -> bool:
+    try:
+        return link.readlink() == folder
+    except OSError:  # ended meanwhile, or somebody else's
+        return False
+
+
 def test_it_starts_on_zero_gpu_where_calls_run_in_a_process_of_their_own(image_space: space.Built) -> None:
     """Refusals too: what a process of ZeroGPU raises would lose its words."""
     report = space_check.examine(image_space, zero_gpu=True)
     assert report.ok, str(report)
     assert re.match(r"[1-9]\d* calls got a device", report.samples["ZeroGPU"])
+    left = [path for path in Path("/proc").glob("[0-9]*/cwd") if lies_in(path, image_space.folder)]
+    assert not left, "its processes end with it"
 
 
 @pytest.mark.parametrize("name", ["text", "audio", "crossmodal", "all"])

@@ -11,6 +11,7 @@ import base64
 import http.client
 import io
 import json
+import os
 import re
 import signal
 import socket
@@ -22,7 +23,7 @@ import urllib.error
 import urllib.request
 import wave
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -227,6 +228,7 @@ def _examine_app(built: Built, room: Room, report: Report, devices: Devices | No
             stdout=log,
             stderr=log,
             stdin=subprocess.DEVNULL,
+            start_new_session=True,
         )
         try:
             while not _answers(url):
@@ -251,6 +253,8 @@ def _examine_app(built: Built, room: Room, report: Report, devices: Devices | No
             report.faults.append(str(error))
         finally:
             _stop(process, report)
+            with suppress(ProcessLookupError):  # the workers that ZeroGPU forked outlive the app
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 _TOOLKIT = """
