@@ -16,6 +16,7 @@ import pytest
 import tiny_zoo
 import torch
 from PIL import Image, ImageDraw
+from serving import endpoint_handler
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -405,15 +406,8 @@ def test_the_command_line_describes(zoo: Path, tmp_path: Path, capsys: pytest.Ca
     assert "needs --picture" in capsys.readouterr().err
 
 
-def test_an_endpoint_describes(zoo: Path) -> None:
-    import importlib.util
-
-    path = Path(__file__).parent.parent / "spaces" / "endpoint" / "handler.py"
-    spec = importlib.util.spec_from_file_location("handler", path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    handler = module.EndpointHandler(str(zoo))
+def test_an_endpoint_describes(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    handler = endpoint_handler(monkeypatch)
     encoded = io.BytesIO()
     photo().save(encoded, "WEBP", lossless=True)
     picture = b64encode(encoded.getvalue()).decode()

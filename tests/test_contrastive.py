@@ -17,6 +17,7 @@ import pytest
 import tiny_zoo
 import torch
 from PIL import Image, ImageDraw
+from serving import endpoint_handler
 from torch.nn import functional as F
 
 from train.algorithms.single_loss import SingleLoss
@@ -382,15 +383,8 @@ def test_the_command_line_finds_and_names(
     assert "needs either --text" in capsys.readouterr().err
 
 
-def test_an_endpoint_finds_names_and_scores(zoo: Path) -> None:
-    import importlib.util
-
-    path = Path(__file__).parent.parent / "spaces" / "endpoint" / "handler.py"
-    spec = importlib.util.spec_from_file_location("handler", path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    handler = module.EndpointHandler(str(zoo))
+def test_an_endpoint_finds_names_and_scores(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    handler = endpoint_handler(monkeypatch)
     found = handler({"inputs": {"text": "a cat"}, "parameters": {"top": 3}})
     assert [one["label"] for one in found] == [one.title for one in matching.find(NAME, "a cat", top=3).matches]
     encoded = io.BytesIO()

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tiny_zoo
 import torch
+from serving import endpoint_handler
 
 from train.algorithms.single_loss import SingleLoss
 from train.recipe import course
@@ -260,15 +261,8 @@ def test_the_command_line_draws_a_text(zoo: Path, tmp_path: Path) -> None:
     assert look(out.read_bytes()).record.parameters["style"] == "fluent"
 
 
-def test_an_endpoint_draws_a_text(zoo: Path) -> None:
-    import importlib.util
-
-    path = Path(__file__).parent.parent / "spaces" / "endpoint" / "handler.py"
-    spec = importlib.util.spec_from_file_location("handler", path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    handler = module.EndpointHandler(str(zoo))
+def test_an_endpoint_draws_a_text(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    handler = endpoint_handler(monkeypatch)
     assert len(handler({"inputs": "a cat", "parameters": {"steps": 2, "count": 1}})[0]["image"]) > 100
     with pytest.raises(InputError, match="empty"):
         handler({"inputs": ""})
