@@ -55,9 +55,7 @@ class Piece:
 
 def speakers(model: str) -> list[str]:
     """Voices of an audio checkpoint; numbered where its data set does not name them. Loads nothing."""
-    config = library.config_of(model, AUDIO_GENERATION).get("config")
-    count = config.get("num_speakers", 0) if isinstance(config, dict) else 0
-    count = count if type(count) is int and 0 <= count <= 1000 else 0
+    count = library.whole_of(model, "num_speakers", AUDIO_GENERATION)
     names = SPEAKERS.get(str(library.recipe_of(model).get("dataset")), ())
     return [names[i] if i < len(names) else f"speaker {i + 1}" for i in range(count)]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -66,7 +66,7 @@ def describe_picture(
     `beams` 1 (greedy) to 8. Raises InputError for a picture that cannot be used, before anything is loaded, for another
     language, and for another number of beams.
     """
-    size = _size_of(model)
+    size = library.image_size_of(model, CAPTIONING)
     shown = trimmed(photograph(picture, MIN_SIDE))
     check_seen(np.asarray(shown))
     return describe_seen(model, stacked(fitted(shown, size, MARGIN)), language=language, beams=beams)
@@ -84,7 +84,7 @@ def describe_digit(
     The strokes are sized and set as those of the digits that were learnt. Raises InputError as `describe_picture` does,
     and where nothing is drawn.
     """
-    size = _size_of(model)
+    size = library.image_size_of(model, CAPTIONING)
     if picture is None:
         raise InputError("there is no drawing; draw a digit first")
     digit = (like_digits(ink_of(picture)) * 255).round().astype(np.uint8)
@@ -160,15 +160,6 @@ def _written(
     begin, end = number_of(tokenizer, f"<{language}>"), number_of(tokenizer, END)
     never = [number_of(tokenizer, token) for token in (PAD, UNKNOWN, "<en>", "<zh>")]
     return written_of(network, DECODER, memory, begin=begin, end=end, forbidden=never, beams=beams)
-
-
-def _size_of(model: str) -> int:
-    """Pixels a side of what a model sees, as its config says; loads nothing. Raises InputError."""
-    values: Any = library.config_of(model, CAPTIONING).get("config")
-    size = values.get("image_size") if isinstance(values, dict) else None
-    if type(size) is not int or not 8 <= size <= 512:
-        raise InputError(f"{model} cannot be used: its config.json does not say how large its pictures are")
-    return size
 
 
 def _evenly(rows: np.ndarray) -> np.ndarray:

@@ -82,10 +82,8 @@ GROOVES = {
 
 def instruments(model: str) -> list[str]:
     """What a checkpoint of drums can play; one without classes has one. Loads nothing. Raises InputError."""
-    config = library.config_of(model, SOUND_GENERATION).get("config")
-    count = config.get("num_classes", 0) if isinstance(config, dict) else 0
-    labels = library.labels_of(model)
-    if type(count) is not int or not 0 < count <= 1000:
+    count, labels = library.whole_of(model, "num_classes", SOUND_GENERATION), library.labels_of(model)
+    if not count:
         return [UNNAMED]
     return [labels[i] if i < len(labels) else str(i) for i in range(count)]
 

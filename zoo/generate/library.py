@@ -38,6 +38,7 @@ __all__ = [
     "figures_of",
     "folder_of",
     "get",
+    "image_size_of",
     "labels_of",
     "licence_of",
     "names",
@@ -45,6 +46,7 @@ __all__ = [
     "source_of",
     "table",
     "tasks_of",
+    "whole_of",
 ]
 
 DEFAULTS = {
@@ -274,6 +276,22 @@ def config_of(name: str, task: str | None = None) -> dict[str, Any]:
     """config.json of a choice that does `task`, unvalidated; torch is not imported. Raises InputError."""
     text, folder = _chosen(name, task)
     return _read(text, folder / "config.json")
+
+
+def whole_of(name: str, field: str, task: str, default: int = 0) -> int:
+    """A whole number from 0 to 1,000 that a choice's config states, `default` where it states none, 0 where it is not
+    such a number. Nothing is loaded. Raises InputError."""
+    config = config_of(name, task).get("config")
+    value = config.get(field, default) if isinstance(config, dict) else 0
+    return value if type(value) is int and 0 <= value <= 1000 else 0
+
+
+def image_size_of(name: str, task: str) -> int:
+    """Pixels a side of what a choice sees, 8 to 512, as its config says. Nothing is loaded. Raises InputError."""
+    size = whole_of(name, "image_size", task)
+    if not 8 <= size <= 512:
+        raise InputError(f"{name} cannot be used: its config.json does not say how large its pictures are")
+    return size
 
 
 def labels_of(name: str, task: str | None = None) -> list[str]:

@@ -101,9 +101,7 @@ def describe(
     The picture's white margins are cut off. Raises InputError for a picture that cannot be used, before anything is
     loaded, and for another language.
     """
-    size = library.config_of(model, IMAGE_TEXT_MATCHING).get("config", {}).get("image_size")
-    if type(size) is not int or not 8 <= size <= 512:
-        raise InputError(f"{model} cannot be used: its config.json does not say how large its pictures are")
+    size = library.image_size_of(model, IMAGE_TEXT_MATCHING)
     return describe_seen(model, stacked(_seen(picture, size)), language=language, top=top)
 
 

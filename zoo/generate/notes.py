@@ -20,20 +20,15 @@ SECONDS = 1.0
 
 def instruments(model: str) -> list[str]:
     """What a checkpoint of notes plays them on. Loads nothing. Raises InputError."""
-    count, labels = _field(model, "num_instruments", 16), library.labels_of(model)
+    count, labels = library.whole_of(model, "num_instruments", NOTE_GENERATION, 16), library.labels_of(model)
     return [labels[i] if i < len(labels) else f"instrument {i + 1}" for i in range(count)]
 
 
 def notes(model: str) -> list[str]:
     """The notes that a checkpoint plays, from the lowest up: C2, C#2 and so on. Loads nothing. Raises InputError."""
-    lowest = _field(model, "lowest_pitch", 36)
-    return [name_of(pitch) for pitch in range(lowest, lowest + _field(model, "num_pitches", 0))]
-
-
-def _field(model: str, name: str, default: int) -> int:
-    config = library.config_of(model, NOTE_GENERATION).get("config")
-    value = config.get(name, default) if isinstance(config, dict) else 0
-    return value if type(value) is int and 0 <= value <= 1000 else 0
+    lowest = library.whole_of(model, "lowest_pitch", NOTE_GENERATION, 36)
+    count = library.whole_of(model, "num_pitches", NOTE_GENERATION)
+    return [name_of(pitch) for pitch in range(lowest, lowest + count)]
 
 
 def play_note(
