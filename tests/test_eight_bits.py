@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from train.__main__ import main as train
 from zoo import checkpoint, registry
 from zoo.checkpoint import CheckpointError
 from zoo.eight_bits import SCALES, SMALLEST, restored, round_rows, worth_it
@@ -112,3 +113,38 @@ def test_kernels_that_were_trained_channels_last_are_stored_and_run_alike(tmp_pa
         for network in (Graphs(tmp_path, found.sha256), Modules(found.model))
     )
     assert np.abs(seen - expected).max() < 1e-4
+
+
+def test_a_trained_checkpoint_is_stored_again_and_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train(["vae", "--preset", "tiny", "--cpu", "--out", str(tmp_path / "run")]) == 0
+    folder = tmp_path / "run" / "checkpoint" / "vae.tiny"
+    export(folder)
+    before, sha256 = load_file(folder / "model.safetensors"), checkpoint.sha256_of(folder / "model.safetensors")
+    assert train(["--from", str(folder), "--store", "int8", "--publish", str(tmp_path)]) == 0
+    assert "negative ELBO: " in capsys.readouterr().out
+    assert checkpoint.sha256_of(folder / "model.safetensors") == sha256, "what it was made of is not changed"
+    made = tmp_path / "vae.tiny"
+    after = load_file(made / "model.safetensors")
+    large = [name for name, tensor in before.items() if worth_it(tensor.float().numpy())]
+    assert large
+    for name in large:
+        codes, scales = round_rows(before[name].float().numpy())
+        assert np.array_equal(after[name].numpy(), codes) and np.array_equal(after[name + SCALES].numpy(), scales)
+    recipe = checkpoint.read_json(made / "recipe.json")
+    assert recipe["stored_from"] == sha256 and recipe["settings"]["weights"] == "int8"
+    sha256 = checkpoint.sha256_of(made / "model.safetensors")
+    assert checkpoint.read_json(made / "metrics.json")["weights"] == sha256
+    assert checkpoint.read_json(made / "graphs.json")["weights"] == sha256
+    assert (
+        train(["--from", str(made), "--store", "int8"]) == 2 and "is stored as int8 already" in capsys.readouterr().err
+    )
+    assert train(["--from", str(made), "--store", "float16"]) == 0, "in its own place"
+    assert checkpoint.sha256_of(made / "model.safetensors") != sha256 and SCALES not in str(
+        load_file(made / "model.safetensors").keys()
+    )
+
+
+def test_storing_again_takes_a_checkpoint_and_no_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train(["vae", "--store", "int8"]) == 2
+    assert train(["--from", "vae.mnist", "--store", "int8", "--steps", "3"]) == 2
+    assert "no settings: --steps 3" in capsys.readouterr().err

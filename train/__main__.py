@@ -77,6 +77,10 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     own.add_argument("--licence", default="", help="licence of your data, for the card")
     own.add_argument("--adapt", action="store_true", help="make tensors anew that do not fit, when sizes are changed")
+    own.add_argument(
+        "--store", choices=("float32", "float16", "int8"),
+        help="only write the weights given by --from anew in this precision, and measure them",
+    )  # fmt: skip
     own.add_argument("--search", type=int, metavar="N", help="try N settings instead of training one")
     made.add_argument(
         "--stop-after", type=int, metavar="STEPS", help="end this sitting after so many steps, with a state saved"
@@ -175,6 +179,27 @@ def _search(
     return DONE
 
 
+def _store(known: argparse.Namespace, rest: list[str]) -> int:
+    """Write a checkpoint anew in another precision and print its figures before and after."""
+    from train.publish import store_again
+    from zoo import hub
+    from zoo.card import value_text
+
+    if not known.start or rest:
+        raise ValueError(
+            f"--store takes a checkpoint, as --from NAME, and no settings{': ' if rest else ''}{' '.join(rest)}"
+        )
+    place = hub.locate(known.start)
+    if known.publish is None and place.origin not in ("folder", "bundled"):
+        raise ValueError(f"{known.start} is a copy from the Hub, which is not changed; name a folder: --publish FOLDER")
+    folder = known.publish / place.folder.name if known.publish else place.folder
+    for one in store_again(place.folder, folder, known.store):
+        then, now = ("none" if v is None else value_text(v, one.unit) for v in (one.stated, one.measured))
+        print(f"{one.name}: {then} -> {now}{'' if one.ok else f' ({one.why})'}")
+    print(f"the checkpoint is {folder}")
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Returns the exit code: 0 done, 2 wrong arguments, 65 diverged, 74 not written, 75 stopped with a state saved."""
     from train.signals import EXIT_CODE, Interrupted, Signals
@@ -202,6 +227,8 @@ def _main(given: list[str]) -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)
 
     try:
+        if known.store and not asks:
+            return _store(known, rest)
         found, chosen, start, sources = _beginning(known)
         if asks:
             made.print_help()

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import platform
+import shutil
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from safetensors.torch import load_file
 
 from train import timeline
 from train.evaluate import neighbours, sheet
 from train.loop import Run
+from train.recipe import course
+from train.sources import Sources
 from zoo import card, checkpoint, runtime
+
+if TYPE_CHECKING:
+    from zoo import figures
 
 
 def licence_of_weights(data: str, base: str) -> str:
@@ -94,3 +100,41 @@ def publish(run: Run, folder: Path, *, command: str, measure: bool, poll: Callab
 
         figures.state(folder, quick_only=run.recipe.sample, poll=poll, own=run.sources.data)
     return folder
+
+
+def store_again(
+    source: Path, folder: Path, weights: Literal["float32", "float16", "int8"], poll: Callable[[], None] = lambda: None
+) -> list[figures.Comparison]:
+    """Write a checkpoint to `folder`, which may be its own, with its weights in another precision; nothing is trained.
+
+    Samples, graphs, figures and card are made anew; recipe.json keeps the sha256 of the weights that these come from.
+    Returns what was stated beside what the new weights measure.
+    Raises ValueError where it is stored so already, or learnt from data that are not a data set of the zoo.
+    """
+    from zoo import export, figures
+
+    loaded = checkpoint.load(source)
+    settings = loaded.recipe.get("settings")
+    if not isinstance(settings, dict) or "data" in loaded.recipe:
+        raise ValueError(f"{loaded.name} did not learn from a data set of the zoo, of which its samples are made anew")
+    if settings.get("weights") == weights:
+        raise ValueError(f"{loaded.name} is stored as {weights} already")
+    found = course(loaded.model_name)
+    recipe = replace(
+        found.presets.get(loaded.preset, next(iter(found.presets.values()))),
+        config=loaded.model.config, dataset=settings["dataset"], sample=settings["sample"],
+    )  # fmt: skip
+    data = Sources(checkpoint=loaded).open(found.name, recipe)[0]
+    record = {**loaded.recipe, "stored_from": loaded.sha256, "settings": {**settings, "weights": weights}}
+    with checkpoint.replacing(folder) as temporary:
+        shutil.copytree(source, temporary, dirs_exist_ok=True)
+        checkpoint.save(temporary, loaded.model, found.name, loaded.preset, labels=loaded.labels, dtype=weights)
+        checkpoint.write_json(temporary / "recipe.json", record)
+        stored = checkpoint.load(temporary).model
+        sheet(found.name, stored, temporary / "samples" / "sheet", getattr(data, "tokenizer", None), data)
+        neighbours(found.name, stored, temporary / "samples" / card.NEIGHBOURS, data, recipe.dataset, poll)
+        if (source / "graphs.json").exists():
+            export.write_graphs(temporary)
+    figures.state(folder, quick_only=recipe.sample, poll=poll)
+    tier = figures.QUICK if recipe.sample else figures.FULL
+    return figures.compare(loaded.metrics.get(tier, []), checkpoint.read_json(folder / "metrics.json")[tier])
