@@ -125,7 +125,7 @@ def test_show_prints_a_card_without_its_front_matter_and_without_control_charact
         (["verify", "vae.mnist", "resnet.mnits"], ["perhaps you meant 'resnet.mnist'"]),
         (["verify", "vae.mnist", "--quick"], ["states no quick figures yet", "--write"]),
         (["verify", "wavenet.spoken-digits"], ["ZOO_DATA is"]),
-        (["pin", "vae.mnist"], ["vae.mnist is no classifier"]),
+        (["pin", "vae.mnist"], ["vae.mnist neither classifies nor matches"]),
         (["pull", "nonsense"], ["is not a Hub id"]),
         (["push", "vae.mnist"], ["required: --to"]),
         (["push", "vae.mnist", "--to", "x"], ["cannot be pushed to"]),
@@ -421,6 +421,13 @@ def test_pinning_makes_a_classifier_the_judge_of_its_data(tiny: Path, run: Any) 
     assert run("pin", "resnet.mnist").code == DONE
     weights = checkpoint.sha256_of(tiny / "resnet.mnist" / "model.safetensors")
     assert judges.judge_of("mnist") == judges.Judge("resnet.mnist", weights)
+
+
+def test_pinning_makes_a_matcher_the_judge_of_drawings(tiny: Path, run: Any) -> None:
+    tiny_zoo.match(tiny)
+    assert run("pin", "contrastive.emoji").code == DONE
+    found = judges.judge_of("emoji_names")
+    assert found is not None and found.name == "contrastive.emoji"
 
 
 def test_a_folder_elsewhere_cannot_be_pinned(tiny: Path, run: Any, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ _CHORALES = Recipe(
     warmup=100,
     evaluate_every=125,
     save_every=125,
+    weights="int8",
 )
 PRESETS = {
     "chorales": _CHORALES,

@@ -16,6 +16,7 @@ _TELEPHONE = Recipe(
     warmup=200,
     evaluate_every=500,
     save_every=250,
+    weights="int8",
 )
 PRESETS = {
     "telephone": _TELEPHONE,

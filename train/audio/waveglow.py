@@ -18,6 +18,7 @@ _TELEPHONE = Recipe(
     warmup=200,
     evaluate_every=500,
     save_every=200,
+    weights="int8",
 )
 PRESETS = {
     "telephone": _TELEPHONE,

@@ -39,5 +39,6 @@ _EMOJI = Recipe(
     ema_decay=0.998,
     evaluate_every=150,
     save_every=100,
+    weights="int8",
 )
 PRESETS = {"emoji": _EMOJI, "tiny": tiny(_EMOJI, ENTRY.tiny)}

@@ -36,6 +36,7 @@ _EMOJI = Recipe(
     evaluate_every=300,
     save_every=100,
     snapshots=8,
+    weights="int8",
 )
 _AUTOENCODER = replace(
     _EMOJI,
@@ -45,5 +46,6 @@ _AUTOENCODER = replace(
     base="",
     steps=1500,
     ema_decay=0.99,
+    weights="float16",  # what is learnt after it learns on its codes
 )
 PRESETS = {"emoji": _EMOJI, "autoencoder": _AUTOENCODER, "tiny": replace(tiny(_EMOJI, ENTRY.tiny), base="")}
