@@ -275,7 +275,9 @@ def _pin(arguments: argparse.Namespace) -> int:
     model = checkpoint.describe(place.folder)[0]
     judging = {entry.IMAGE_CLASSIFICATION, entry.AUDIO_CLASSIFICATION, entry.IMAGE_TEXT_MATCHING}
     if not judging & set(library.tasks_of(model)):
-        raise ValueError(f"{arguments.name} neither classifies nor matches; it does {', '.join(library.tasks_of(model))}")
+        raise ValueError(
+            f"{arguments.name} neither classifies nor matches; it does {', '.join(library.tasks_of(model))}"
+        )
     dataset = checkpoint.read_json(place.folder / "recipe.json").get("dataset")
     if not isinstance(dataset, str):
         raise ValueError(f"{place.folder}/recipe.json does not name the data set that it judges")
