@@ -10,7 +10,8 @@ kilobytes, they cannot disagree with the weights, and a browser fetches both fil
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,18 @@ def export(folder: Path, out: Path | None = None, *, bits: int = 32) -> dict[str
     return made
 
 
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Only errors of a logger and those under it: exporters tell of every node."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
 def traced(part: Part, names: dict[int, str], weights: Weights) -> ModelProto:
     """The graph of any part, by the exporter of torch. `names`: address of a weight -> its name in the checkpoint."""
     import onnxscript.optimizer
@@ -79,17 +92,12 @@ def traced(part: Part, names: dict[int, str], weights: Weights) -> ModelProto:
     from zoo.nn.method import Method
 
     axes = tuple(dict(part.dynamic.get(key, {}).items()) for key in part.inputs)
-    quiet = logging.getLogger("torch.onnx")
-    before = quiet.level
-    quiet.setLevel(logging.ERROR)
-    try:
+    with _quiet("torch.onnx"):
         program = torch.onnx.export(
             part.module.eval(), tuple(part.inputs.values()), input_names=list(part.inputs),
             output_names=list(part.outputs), dynamic_shapes=(axes,) if isinstance(part.module, Method) else axes,
             opset_version=OPSET, dynamo=True, optimize=False, verbose=False,
         )  # fmt: skip
-    finally:
-        quiet.setLevel(before)
     assert program is not None
     model = program.model_proto
     own = {name: names.get(tensor.data_ptr()) for name, tensor in part.module.state_dict().items()}
@@ -99,7 +107,8 @@ def traced(part: Part, names: dict[int, str], weights: Weights) -> ModelProto:
     for tensor in [tensor for tensor in model.graph.initializer if tensor.name in wanted]:
         model.graph.initializer.remove(tensor)  # as an input it is no constant, and the optimiser lets it be
         model.graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
-    model = onnxscript.optimizer.optimize(model)
+    with _quiet("onnxscript"), _quiet("onnx_ir"):
+        model = onnxscript.optimizer.optimize(model)
     for value in [value for value in model.graph.input if value.name in wanted]:
         model.graph.input.remove(value)
     supply(model.graph, {name: tensor for name, tensor in wanted.items() if tensor is not None}, weights)
