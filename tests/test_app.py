@@ -29,13 +29,14 @@ TEXT, POET, GAN, VAE = "gpt.shakespeare", "gpt.tang", "dcgan.mnist", "vae.mnist"
 TALES, STYLES = "gpt.stories", "stylegan.fashion-mnist"
 WAVENET, SPEAKER = "wavenet.spoken-digits", "jackson"
 JOINT = "trimodal_digits.digits"
+CHOIR = "music_transformer.chorales"
 ENDPOINTS = {
     "write_text", "compose_poem", "draw_images", "interpolate_images", "latent_map", "redraw_drawing", "speak_digits",
     "from_text", "from_drawing", "from_speech", "timeline", "diagnose", "diagnose_upload", "list_models", "show_card",
     "add_model", "replay_file", "add_codes", "slide_code", "traverse_dimensions", "weigh_text",
     "mix_styles", "edit_style", "compare_texts", "styles_by_class", "colour_drawing", "restore_picture",
     "change_style", "enlarge_picture", "pronounce_words", "translate_text", "fill_blanks", "tell_topic", "chat_reply",
-    "join_digits", "join_at",
+    "join_digits", "join_at", "harmonise_melody", "compose_chorale",
 }  # fmt: skip
 
 
@@ -373,6 +374,21 @@ def test_a_word_a_drawing_or_nothing_becomes_all_three_by_one_model_and_by_steps
     assert again == words and "%" in other
 
 
+def test_a_melody_gets_three_voices_and_a_chorale_is_composed(client: Any) -> None:
+    made = {
+        "/harmonise_melody": client.predict(
+            CHOIR, "G4 | C5 D5 E5:2", None, 1, 3, 80, 0.9, api_name="/harmonise_melody"
+        ),
+        "/compose_chorale": client.predict(CHOIR, 2, 1, 3, 80, 0.9, api_name="/compose_chorale"),
+    }  # fmt: skip
+    for name, (roll, sound, line, midi) in made.items():
+        assert Image.open(roll).width > 300, name
+        with wave.open(sound) as reader:
+            heard = np.frombuffer(reader.readframes(reader.getnframes()), np.int16)
+            assert len(heard) > 2.5 * reader.getframerate() and np.abs(heard).max() > 2000, name
+        assert CHOIR in line and Path(midi).read_bytes().startswith(b"MThd"), name
+
+
 def test_a_number_in_words_becomes_a_picture_and_a_sound(client: Any) -> None:
     judged, said, picture, sound, line = client.predict("四十二", SPEAKER, 0, api_name="/from_text")
     assert "forty-two" in said and "四十二" in said
@@ -528,6 +544,11 @@ GOOD: dict[str, dict[str, Any]] = {
     "from_speech": {"recording": None, "speaker": SPEAKER, "seed": 0},
     "join_digits": {"model": JOINT, "word": "7", "picture": None, "recording": None, "seed": 0},
     "join_at": {"model": JOINT, "x": 0.5, "y": -1.0, "seed": 0},
+    "harmonise_melody": {
+        "model": CHOIR, "melody": "G4 | C5 D5 E5:2", "midi": None, "temperature": 1, "seed": 0, "tempo": 80,
+        "top_p": 0.9,
+    },
+    "compose_chorale": {"model": CHOIR, "bars": 2, "temperature": 1, "seed": 0, "tempo": 80, "top_p": 0.9},
     "timeline": {"model": GAN, "moment": 3},
     "diagnose": {"run": doctor.gallery()[0]},
     "diagnose_upload": {"files": None},
@@ -590,6 +611,12 @@ BAD = [
     *(("join_digits", "word", v) for v in ("banana", "42", "-3", LONG, ODD)),
     *(("join_digits", f, v) for f in ("picture", "recording") for v in ("nothing", {"path": "/etc/passwd"}, 5)),
     *(("join_at", axis, v) for axis in "xy" for v in (-4.1, 5, "x", None)),
+    *(("harmonise_melody", "melody", v) for v in ("", "banana", "C9 D9", "r r r", "C4 C7", "C5 " * 400, None, LONG)),
+    *(("harmonise_melody", "midi", v) for v in ("nothing", {"path": "/etc/passwd"}, 5)),
+    *(("compose_chorale", "bars", v) for v in (0, 1, 33, 2.5, "x", None)),
+    *((n, f, v) for n in ("harmonise_melody", "compose_chorale")
+      for f, values in {"temperature": (0, 3, "x", None), "tempo": (5, 1e9, "x", None), "top_p": (0, 1.5, "x")}.items()
+      for v in values),
     *(("timeline", "moment", v) for v in (0, -1, 2.5, 31, 1e300, "x", None, [])),
     *(("diagnose", "run", v) for v in ("nothing", "../mnist", "", LONG, None, 5)),
     *(("diagnose_upload", "files", v) for v in (None, [], "nothing", [{"path": "/etc/passwd"}], 5)),
