@@ -20,5 +20,6 @@ _OPENMOJI_TWITTER = Recipe(
     precision="auto",
     evaluate_every=2200,
     save_every=500,
+    weights="int8",
 )
 PRESETS = {"openmoji-twitter": _OPENMOJI_TWITTER, "tiny": tiny(_OPENMOJI_TWITTER, ENTRY.tiny)}

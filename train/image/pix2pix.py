@@ -29,6 +29,7 @@ _OUTLINE = Recipe(
     precision="auto",
     evaluate_every=1000,
     save_every=500,
+    weights="int8",
 )
 # Vendors draw a thing at other places, so what is blurred measures well early on: weights are chosen among late ones,
 # and the distance counts for less beside the discriminator.

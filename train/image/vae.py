@@ -17,6 +17,7 @@ _MNIST = Recipe(
     precision="auto",
     evaluate_every=500,
     save_every=1000,
+    weights="int8",
 )
 _FLOWERS = replace(
     _MNIST,
@@ -42,7 +43,6 @@ PRESETS = {
         dataset="emoji_faces",
         metric="Fréchet distance",
         steps=2500,
-        weights="int8",
     ),  # with a beta of 1 the few codes lie so far apart that blots are drawn between them; the likeliest weights blur
     "tiny": tiny(_MNIST, ENTRY.tiny),
 }
