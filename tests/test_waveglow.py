@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 import torch
 import torchaudio
+from scipy import linalg, signal
 from tiny_zoo import SPECTROGRAM, make
 
 from zoo.data.speech import Recordings, Segments, read_recordings
@@ -18,6 +20,7 @@ from zoo.generate.griffin_lim import griffin_lim, mel_filters
 from zoo.generate.inputs import InputError
 from zoo.metrics.spectral_distance import WINDOWS, spectral_distance
 from zoo.models.audio.waveglow import ENTRY, WaveGlow, WaveGlowConfig
+from zoo.nn.linear_prediction import LinearPrediction
 from zoo.nn.log_mel import CENTRE, LEAST, SPREAD, HopLogMel
 from zoo.noise import Noise
 
@@ -61,13 +64,72 @@ def test_the_likelihood_is_the_normal_density_of_the_code_times_the_determinant(
     torch.testing.assert_close(found, -density, rtol=1e-4, atol=1e-2)
 
 
-def test_an_untrained_flow_gives_plain_noise_its_entropy() -> None:
-    """At the start couplings are the identity and mixes rotations: the density of normal noise is the normal's."""
+def test_an_untrained_flow_gives_the_density_of_its_filters() -> None:
+    """At the start couplings are the identity and mixes rotations: what is not foretold is normal noise."""
     torch.manual_seed(0)
     model = WaveGlow(ENTRY.tiny)
-    waveforms = Noise(5).normal(8, 320)
-    nats = model.negative_log_likelihood(waveforms, Noise(6)).mean().item() / 320
-    assert nats == pytest.approx(0.5 * math.log(2 * math.pi * math.e), abs=0.03)
+    waveforms = 0.3 * Noise(5).normal(8, 320)
+    taps, gain = model.prediction(model.spectrogram(waveforms))
+    spread = waveforms + (2 / 65536) * (Noise(6).uniform(8, 320) - 0.5)
+    left = model.prediction.whiten(spread, taps)
+    density = torch.distributions.Normal(0, gain.repeat_interleave(16, 1)).log_prob(left).sum(1)
+    torch.testing.assert_close(model.negative_log_likelihood(waveforms, Noise(6)), -density, rtol=1e-4, atol=1e-2)
+
+
+# --- what of a sample those before it foretell ---
+
+
+@pytest.fixture
+def voice() -> tuple[LinearPrediction, torch.Tensor, torch.Tensor]:
+    """Filters of WaveGlow's own sizes, and two coloured noises, float32 (2, 4000), with their spectrograms."""
+    config = WaveGlowConfig()
+    sizes = (config.sample_rate, config.window_length, config.hop_length, config.num_mels)
+    noise = np.random.default_rng(7).normal(size=(2, 4000))
+    coloured = signal.lfilter([0.02], np.poly([0.95 * np.exp(0.4j), 0.95 * np.exp(-0.4j), 0.6, -0.7]).real, noise)
+    waveforms = torch.from_numpy(coloured.astype(np.float32))
+    return LinearPrediction(*sizes, config.order), waveforms, HopLogMel(*sizes)(waveforms)
+
+
+def test_filters_solve_the_normal_equations(voice: Any) -> None:
+    """scipy solves for the taps that foretell best, of the autocorrelation that the spectrum has by the plain sum."""
+    prediction, _, mel = voice
+    taps, gain = prediction(mel)
+    filters = torchaudio.functional.melscale_fbanks(129, 40.0, 4000.0, 40, 8000).double().numpy()
+    window = np.hanning(257)[:-1]
+    for frame in (0, 17, 49):
+        magnitudes = (np.exp(mel[1, frame].double().numpy() * SPREAD + CENTRE) @ np.linalg.pinv(filters)).clip(1e-4)
+        spectrum = np.concatenate([magnitudes, magnitudes[-2:0:-1]]) ** 2 / (window**2).sum()
+        lags = np.fft.ifft(spectrum).real[:65]
+        lags[0] = lags[0] * (1 + 1e-5) + 1e-9
+        best = linalg.solve_toeplitz(lags[:-1], -lags[1:])
+        assert np.abs(taps[1, frame].numpy() - best).max() < 1e-3 * np.abs(best).max()
+        assert gain[1, frame].item() ** 2 == pytest.approx(lags[0] + best @ lags[1:], rel=1e-3)
+
+
+def test_whitening_and_colouring_are_scipys_filters_and_undo_each_other(voice: Any) -> None:
+    prediction, waveforms, mel = voice
+    taps, gain = prediction(mel)
+    left = prediction.whiten(waveforms, taps)
+    same = taps[:, :1].expand_as(taps)  # one filter for all frames, as scipy has
+    for row in range(2):
+        filters = np.concatenate([[1.0], same[row, 0].double().numpy()])
+        white = prediction.whiten(waveforms, same)[row].numpy()
+        assert np.abs(white - signal.lfilter(filters, [1.0], waveforms[row].double().numpy())).max() < 1e-5
+        again = prediction.colour(left, same)[row].numpy()
+        wanted = signal.lfilter([1.0], filters, left[row].double().numpy())
+        assert np.abs(again - wanted).max() < 1e-5 * np.abs(wanted).max()
+    assert (prediction.colour(left, taps) - waveforms).abs().max() < 1e-5
+    assert np.abs(vocoder.coloured(left.numpy(), taps.numpy(), 80) - waveforms.numpy()).max() < 1e-5
+    share = left.square().mean() / waveforms.square().mean()
+    assert share < 0.15, "little is left of what the filters foretell"
+    assert 0.5 < (left.unflatten(1, (-1, 80)) / gain[..., None]).square().mean() < 2, "and about as much as is said"
+
+
+def test_silence_has_mild_filters() -> None:
+    config = WaveGlowConfig()
+    sizes = (config.sample_rate, config.window_length, config.hop_length, config.num_mels)
+    taps, gain = LinearPrediction(*sizes, config.order)(HopLogMel(*sizes)(torch.zeros(1, 800)))
+    assert taps.isfinite().all() and (gain > 1e-5).all() and (gain < 1e-3).all()
 
 
 @pytest.mark.parametrize(

@@ -317,7 +317,11 @@ with wave.open("speech.wav") as file:  # RATE samples a second, one channel, 16 
 waveforms = samples[None, : len(samples) // HOP * HOP].astype(np.float32) / 32768
 mel = spectrogram.run(None, {"waveforms": waveforms})[0]  # (1, frames, MELS)
 code = np.float32(TEMPERATURE) * np.random.default_rng(7).standard_normal(waveforms.shape, np.float32)
-again = vocoder.run(None, {"mel": mel, "code": code})[0][0].clip(-1, 1)
+excitation, taps = (one[0] for one in vocoder.run(None, {"mel": mel, "code": code}))
+again = np.concatenate([np.zeros(taps.shape[1]), excitation])
+for i in range(len(excitation)):  # what the samples before foretell is added to each
+    again[taps.shape[1] + i] -= again[i : taps.shape[1] + i] @ taps[i // HOP, ::-1]
+again = again[taps.shape[1] :].clip(-1, 1)
 with wave.open("again.wav", "wb") as file:
     file.setparams((1, 2, RATE, 0, "NONE", ""))
     file.writeframes(np.int16(again * 32767).tobytes())"""

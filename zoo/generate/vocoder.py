@@ -77,6 +77,17 @@ def vocode(network: Network, mel: np.ndarray, *, temperature: float | None = Non
     config = network.config
     deviation = np.float32(config.temperature if temperature is None else temperature)
     noise = Noise(seed).normal_array(len(mel), mel.shape[1] * config.hop_length)
-    (waveforms,) = network.run("vocoder", mel=mel, code=deviation * noise)
-    found: np.ndarray = waveforms.clip(-1, 1)
-    return found
+    excitation, taps = network.run("vocoder", mel=mel, code=deviation * noise)
+    return coloured(excitation, taps, config.hop_length).clip(-1, 1)
+
+
+def coloured(excitation: np.ndarray, taps: np.ndarray, hop_length: int) -> np.ndarray:
+    """excitation float32 (n, t), taps (n, t / hop_length, order) -> waveforms float32 (n, t), each sample what its
+    frame's taps foretell of those before it, and its excitation: `zoo.nn.linear_prediction` without torch."""
+    order = taps.shape[2]
+    filters = -taps[..., ::-1].astype(np.float64)  # the nearest sample's tap is the last
+    made = np.zeros((len(excitation), order + excitation.shape[1]))
+    made[:, order:] = excitation
+    for i in range(excitation.shape[1]):
+        made[:, order + i] += (made[:, i : order + i] * filters[:, i // hop_length]).sum(1)
+    return made[:, order:].astype(np.float32)

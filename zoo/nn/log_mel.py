@@ -18,7 +18,7 @@ LOWEST = 40.0
 """Hertz where the lowest band begins."""
 
 
-def _filters(sample_rate: int, window_length: int, num_mels: int) -> Tensor:
+def mel_filters(sample_rate: int, window_length: int, num_mels: int) -> Tensor:
     """(bins of the transform, mels), from 40 Hz to half the rate."""
     with torch.device("cpu"):  # it looks at its values, which a skeleton on the meta device has not
         return torchaudio.functional.melscale_fbanks(
@@ -37,7 +37,7 @@ class LogMel(nn.Module):
     ) -> None:
         super().__init__()
         self.window_length, self.hop_length, self.floor = window_length, hop_length, floor
-        self.register_buffer("filters", _filters(sample_rate, window_length, num_mels), persistent=False)
+        self.register_buffer("filters", mel_filters(sample_rate, window_length, num_mels), persistent=False)
         self.register_buffer("window", torch.hann_window(window_length), persistent=False)
 
     def forward(self, waveforms: Tensor) -> Tensor:
@@ -58,7 +58,7 @@ class HopLogMel(nn.Module):
     def __init__(self, sample_rate: int, window_length: int, hop_length: int, num_mels: int) -> None:
         super().__init__()
         self.window_length, self.hop_length = window_length, hop_length
-        self.register_buffer("filters", _filters(sample_rate, window_length, num_mels), persistent=False)
+        self.register_buffer("filters", mel_filters(sample_rate, window_length, num_mels), persistent=False)
         self.register_buffer("window", torch.hann_window(window_length), persistent=False)
 
     def forward(self, waveforms: Tensor) -> Tensor:

@@ -2,9 +2,11 @@
 
 Prenger, Valle and Catanzaro, "WaveGlow: a flow-based generative network for speech synthesis", ICASSP 2019; Kingma and
 Dhariwal, "Glow", NeurIPS 2018, for the invertible 1x1 convolution. It is a flow and no autoencoder: each waveform has
-one code of its own size, and an exact likelihood. Departures: the 1x1 convolutions' matrices are kept in the direction
-of synthesis, so that inference inverts none; a small network reads the spectrogram once for all flows, at its own rate;
-channels are few, for one CPU core; the logarithm of a scale is bounded, for low precision.
+one code of its own size, and an exact likelihood. Departures: what of a sample those before it foretell, by filters
+that follow from the spectrogram, is taken away before the flow and put back after it (Oh et al., "ExcitGlow", APSIPA
+ASC 2020; `zoo.nn.linear_prediction`), a first step of the flow with nothing to learn; the 1x1 convolutions' matrices
+are kept in the direction of synthesis, so that inference inverts none; a small network reads the spectrogram once for
+all flows, at its own rate; channels are few, for one CPU core; the logarithm of a scale is bounded, for low precision.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from torch.nn import functional as F
 
 from zoo.config import bounded, check
 from zoo.entry import VOCODING, Entry, Part
+from zoo.nn.linear_prediction import LinearPrediction
 from zoo.nn.log_mel import HopLogMel
 from zoo.nn.method import Method
 from zoo.noise import Noise
@@ -44,6 +47,8 @@ class WaveGlowConfig:
     """Mel bands."""
     segment_length: int = bounded(4000, 8, 1_000_000)
     """Samples of each training clip: a multiple of `hop_length`."""
+    order: int = bounded(64, 1, 256)
+    """Samples by which the next one is foretold before the flow."""
     group: int = bounded(8, 2, 256)
     """Neighbouring samples that become the channels of one position."""
     flows: int = bounded(8, 1, 64)
@@ -129,6 +134,9 @@ class WaveGlow(nn.Module):
         self.config = config
         self.sample_rate, self.hop_length, self.num_mels = config.sample_rate, config.hop_length, config.num_mels
         self.spectrogram = HopLogMel(config.sample_rate, config.window_length, config.hop_length, config.num_mels)
+        self.prediction = LinearPrediction(
+            config.sample_rate, config.window_length, config.hop_length, config.num_mels, config.order
+        )
         width = config.condition_dim
         self.reader = nn.Sequential(
             nn.Conv1d(config.num_mels, width, 5, padding=2), nn.SiLU(), nn.Conv1d(width, width, 3, padding=1), nn.SiLU()
@@ -147,8 +155,11 @@ class WaveGlow(nn.Module):
         The logarithm (n,) is in nats (equation 9 of the paper). The code is a standard normal where the model fits.
         """
         config, condition = self.config, self.condition(mel)
-        x = waveforms.float().unflatten(1, (-1, config.group))  # (n, positions, group)
-        positions, log_determinant = x.shape[1], torch.zeros(len(x), device=x.device)
+        with torch.autocast(waveforms.device.type, enabled=False):
+            taps, gain = self.prediction(mel)
+            excitation = self.prediction.whiten(waveforms.float(), taps).unflatten(1, (-1, config.hop_length))
+        x = (excitation / gain[..., None]).flatten(1).unflatten(1, (-1, config.group))  # (n, positions, group)
+        positions, log_determinant = x.shape[1], -config.hop_length * gain.log().sum(1)
         codes = []
         for flow, (coupling, mix) in enumerate(zip(self.couplings, self.mixes, strict=True)):
             if flow and flow % config.early_every == 0:
@@ -169,6 +180,11 @@ class WaveGlow(nn.Module):
 
         Values may lie a little beyond [-1, 1].
         """
+        return self.prediction.colour(*self.excite(mel, code))
+
+    def excite(self, mel: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
+        """As `synthesise`, but for the last step: what the samples before do not foretell (n, frames * hop), and the
+        taps (n, frames, order) by which they do, the nearest sample's first (`zoo.nn.linear_prediction`)."""
         config, condition = self.config, self.condition(mel)
         positions = mel.shape[1] * config.positions  # not from the code's length, whose quotients an exporter dreads
         parts = code.reshape(len(code), positions, config.group).split(self._sizes(), dim=2)
@@ -179,7 +195,8 @@ class WaveGlow(nn.Module):
             x = torch.cat([kept, (changed - shift) * (-log_scale).exp()], dim=2) @ self.mixes[flow].float().T
             if flow and flow % config.early_every == 0:
                 x = torch.cat([early.pop(), x], dim=2)
-        return x.flatten(1)
+        taps, gain = self.prediction(mel)
+        return (x.reshape(len(x), mel.shape[1], config.hop_length) * gain[..., None]).flatten(1), taps
 
     def _sizes(self) -> list[int]:
         """Channels of each part of the code: those taken out early, in their order, and the last."""
@@ -212,12 +229,13 @@ class WaveGlow(nn.Module):
         mel = torch.zeros(2, 6, config.num_mels)
         waveforms = torch.zeros(2, 6 * config.hop_length)
         long, framed = {0: "batch", 1: "samples"}, {0: "batch", 1: "frames"}
-        axes = {"waveforms": long, "mel": framed}
         return (
-            Part("spectrogram", self.spectrogram, {"waveforms": waveforms}, ("mel",), axes),
             Part(
-                "vocoder", Method(self, "synthesise"), {"mel": mel, "code": waveforms}, ("waveforms",),
-                axes | {"code": long},
+                "spectrogram", self.spectrogram, {"waveforms": waveforms}, ("mel",), {"waveforms": long, "mel": framed},
+            ),
+            Part(
+                "vocoder", Method(self, "excite"), {"mel": mel, "code": waveforms}, ("excitation", "taps"),
+                {"mel": framed, "code": long, "excitation": long, "taps": framed},
             ),
         )  # fmt: skip
 
@@ -229,8 +247,8 @@ ENTRY = Entry(
     config=WaveGlowConfig,
     model=WaveGlow,
     tiny=WaveGlowConfig(
-        num_mels=8, window_length=64, hop_length=16, segment_length=320, flows=4, early_every=2, channels=8, layers=2,
-        condition_dim=8,
+        num_mels=8, window_length=64, hop_length=16, segment_length=320, order=12, flows=4, early_every=2, channels=8,
+        layers=2, condition_dim=8,
     ),
     summary="Turns the picture of a voice, its mel spectrogram, back into sound, by a flow that can be run backwards.",
     summary_zh="用可逆的流把声音的图像（梅尔频谱）变回声音。",
