@@ -21,6 +21,7 @@ import gradio_client
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps
+from pyarrow import parquet
 from serving import ROOT, Served, served
 
 from zoo import doctor
@@ -30,6 +31,7 @@ TALES, STYLES = "gpt.stories", "stylegan.fashion-mnist"
 WAVENET, SPEAKER = "wavenet.spoken-digits", "jackson"
 JOINT = "trimodal_digits.digits"
 CHOIR = "music_transformer.chorales"
+MATCHER = "contrastive.emoji"
 ENDPOINTS = {
     "write_text", "compose_poem", "draw_images", "interpolate_images", "latent_map", "redraw_drawing", "speak_digits",
     "from_text", "from_drawing", "from_speech", "timeline", "diagnose", "diagnose_upload", "list_models", "show_card",
@@ -37,6 +39,8 @@ ENDPOINTS = {
     "mix_styles", "edit_style", "compare_texts", "styles_by_class", "colour_drawing", "restore_picture",
     "change_style", "enlarge_picture", "pronounce_words", "translate_text", "fill_blanks", "tell_topic", "chat_reply",
     "join_digits", "join_at", "harmonise_melody", "compose_chorale",
+    "find_emoji", "name_picture",
+    "ask_assistant", "tell_assistant",
 }  # fmt: skip
 
 
@@ -60,6 +64,16 @@ def seven(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pixels[row, 80 - row // 2 : 92 - row // 2] = 0
     path = tmp_path_factory.mktemp("seven") / "seven.png"
     Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def grin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An emoji of the bundled sample: Google's grinning face."""
+    (sample,) = (ROOT / "zoo" / "data" / "samples" / "emoji").rglob("train-*.parquet")
+    (row,) = [one for one in parquet.read_table(sample).to_pylist() if one["name"] == "grinning face"]
+    path = tmp_path_factory.mktemp("grin") / "grin.png"
+    path.write_bytes(row["google"]["bytes"])
     return path
 
 
@@ -389,6 +403,27 @@ def test_a_melody_gets_three_voices_and_a_chorale_is_composed(client: Any) -> No
         assert CHOIR in line and Path(midi).read_bytes().startswith(b"MThd"), name
 
 
+def test_words_find_their_emoji_and_a_picture_its_name(client: Any, grin: Path) -> None:
+    for description in ("a grinning face", "苹果", "apple"):
+        found, line, _ = client.predict(MATCHER, description, 10, api_name="/find_emoji")
+        wanted = "face" if "face" in description else "apple"
+        assert any(wanted in one["label"] for one in found["confidences"]) and MATCHER in line
+    for language in ("en", "zh"):
+        named, *_ = client.predict(MATCHER, gradio_client.handle_file(grin), language, 5, api_name="/name_picture")
+        assert any("face" in one["label"] for one in named["confidences"])
+
+
+
+def test_the_assistant_answers_in_words_and_shows_an_emoji_and_its_file_is_replayed(client: Any) -> None:
+    asked = ("bert.retrieval", [], "Do you like dogs?", 3)
+    chat, left, _, _, emoji, lines, file = client.predict(*asked, api_name="/ask_assistant")
+    assert [one["role"] for one in chat] == ["user", "assistant"] and chat[-1]["content"] and left == ""
+    assert "zoo-emoji" in emoji and "bert.retrieval" in lines and MATCHER in lines
+    command = [sys.executable, "-m", "zoo", "replay", file]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_number_in_words_becomes_a_picture_and_a_sound(client: Any) -> None:
     judged, said, picture, sound, line = client.predict("四十二", SPEAKER, 0, api_name="/from_text")
     assert "forty-two" in said and "四十二" in said
@@ -549,6 +584,10 @@ GOOD: dict[str, dict[str, Any]] = {
         "top_p": 0.9,
     },
     "compose_chorale": {"model": CHOIR, "bars": 2, "temperature": 1, "seed": 0, "tempo": 80, "top_p": 0.9},
+    "find_emoji": {"model": MATCHER, "description": "a red apple", "top": 5},
+    "name_picture": {"model": MATCHER, "picture": None, "language": "en", "top": 5},
+    "ask_assistant": {"model": "bert.retrieval", "history": [], "message": "Do you like dogs?", "seed": 0},
+    "tell_assistant": {"model": "bert.retrieval", "history": [], "recording": None, "seed": 0},
     "timeline": {"model": GAN, "moment": 3},
     "diagnose": {"run": doctor.gallery()[0]},
     "diagnose_upload": {"files": None},
@@ -617,6 +656,13 @@ BAD = [
     *((n, f, v) for n in ("harmonise_melody", "compose_chorale")
       for f, values in {"temperature": (0, 3, "x", None), "tempo": (5, 1e9, "x", None), "top_p": (0, 1.5, "x")}.items()
       for v in values),
+    *(("find_emoji", "description", v) for v in ("", "Привет", LONG, None)),
+    *((n, "top", v) for n in ("find_emoji", "name_picture") for v in (0, 51, 1.5, "x", None)),
+    *(("name_picture", "picture", v) for v in (None, "nothing", {"path": "/etc/passwd"}, 5)),
+    *(("name_picture", "language", v) for v in ("fr", "", None)),
+    *(("ask_assistant", "message", v) for v in ("", "Привет, как дела?", LONG, None)),
+    *(("ask_assistant", "history", v) for v in ("x", 5, [{"role": "nobody", "content": "x"}])),
+    *(("tell_assistant", "recording", v) for v in (None, "nothing", {"path": "/etc/passwd"}, 5)),
     *(("timeline", "moment", v) for v in (0, -1, 2.5, 31, 1e300, "x", None, [])),
     *(("diagnose", "run", v) for v in ("nothing", "../mnist", "", LONG, None, 5)),
     *(("diagnose_upload", "files", v) for v in (None, [], "nothing", [{"path": "/etc/passwd"}], 5)),

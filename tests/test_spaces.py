@@ -88,7 +88,7 @@ def test_the_spaces_of_one_modality_carry_what_they_use() -> None:
     assert set(space.checkpoints_of("audio")) == {"wavenet.spoken-digits", "music_transformer.chorales"}
     assert set(space.checkpoints_of("crossmodal")) == {
         "dcgan.mnist", "wavenet.spoken-digits", "resnet.mnist", "mel_resnet.spoken-digits",
-        "trimodal_digits.digits",
+        "trimodal_digits.digits", "contrastive.emoji",
     }  # fmt: skip
     assert len(space.checkpoints_of("all")) == len(list(hub.PRETRAINED.glob("*/config.json")))
 
