@@ -30,7 +30,7 @@ _EMOJI = Recipe(
     config=ContrastiveConfig(),
     algorithm=SingleLoss(learning_rate=1e-3, beta2=0.98, weight_decay=0.2),
     dataset="emoji_names",
-    metric="recall@10",
+    metric="recall@1",
     better="higher",
     steps=2000,
     batch_size=192,
