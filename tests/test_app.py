@@ -31,6 +31,7 @@ TALES, STYLES = "gpt.stories", "stylegan.fashion-mnist"
 WAVENET, SPEAKER = "wavenet.spoken-digits", "jackson"
 JOINT = "trimodal_digits.digits"
 CHOIR = "music_transformer.chorales"
+VOCODER = "waveglow.telephone"
 MATCHER = "contrastive.emoji"
 ENDPOINTS = {
     "write_text", "compose_poem", "draw_images", "interpolate_images", "latent_map", "redraw_drawing", "speak_digits",
@@ -41,6 +42,7 @@ ENDPOINTS = {
     "join_digits", "join_at", "harmonise_melody", "compose_chorale",
     "find_emoji", "name_picture",
     "ask_assistant", "tell_assistant",
+    "resynthesise_speech",
 }  # fmt: skip
 
 
@@ -413,7 +415,6 @@ def test_words_find_their_emoji_and_a_picture_its_name(client: Any, grin: Path) 
         assert any("face" in one["label"] for one in named["confidences"])
 
 
-
 def test_the_assistant_answers_in_words_and_shows_an_emoji_and_its_file_is_replayed(client: Any) -> None:
     asked = ("bert.retrieval", [], "Do you like dogs?", 3)
     chat, left, _, _, emoji, lines, file = client.predict(*asked, api_name="/ask_assistant")
@@ -422,6 +423,20 @@ def test_the_assistant_answers_in_words_and_shows_an_emoji_and_its_file_is_repla
     command = [sys.executable, "-m", "zoo", "replay", file]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_recording_is_made_again_by_the_flow_and_by_griffin_lim(client: Any) -> None:
+    sound, *_ = client.predict(WAVENET, "7", SPEAKER, 0.9, 0, api_name="/speak_digits")
+    given, made, plain, picture, lines = client.predict(
+        VOCODER, gradio_client.handle_file(sound), 0.6, 0, api_name="/resynthesise_speech"
+    )
+    lengths = set()
+    for path in (given, made, plain):
+        with wave.open(path) as reader:
+            assert reader.getframerate() == 8000
+            lengths.add(reader.getnframes() // 400)
+    assert len(lengths) <= 2 and Image.open(picture).height > 300
+    assert VOCODER in lines
 
 
 def test_a_number_in_words_becomes_a_picture_and_a_sound(client: Any) -> None:
@@ -588,6 +603,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "name_picture": {"model": MATCHER, "picture": None, "language": "en", "top": 5},
     "ask_assistant": {"model": "bert.retrieval", "history": [], "message": "Do you like dogs?", "seed": 0},
     "tell_assistant": {"model": "bert.retrieval", "history": [], "recording": None, "seed": 0},
+    "resynthesise_speech": {"model": VOCODER, "recording": None, "temperature": 0.6, "seed": 0},
     "timeline": {"model": GAN, "moment": 3},
     "diagnose": {"run": doctor.gallery()[0]},
     "diagnose_upload": {"files": None},
@@ -663,6 +679,8 @@ BAD = [
     *(("ask_assistant", "message", v) for v in ("", "Привет, как дела?", LONG, None)),
     *(("ask_assistant", "history", v) for v in ("x", 5, [{"role": "nobody", "content": "x"}])),
     *(("tell_assistant", "recording", v) for v in (None, "nothing", {"path": "/etc/passwd"}, 5)),
+    *(("resynthesise_speech", "recording", v) for v in (None, "nothing", {"path": "/etc/passwd"}, 5)),
+    *(("resynthesise_speech", "temperature", v) for v in (-1, 1.1, "x", None)),
     *(("timeline", "moment", v) for v in (0, -1, 2.5, 31, 1e300, "x", None, [])),
     *(("diagnose", "run", v) for v in ("nothing", "../mnist", "", LONG, None, 5)),
     *(("diagnose_upload", "files", v) for v in (None, [], "nothing", [{"path": "/etc/passwd"}], 5)),

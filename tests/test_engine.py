@@ -221,13 +221,13 @@ def test_only_some_precisions_and_widths_can_be_quantised(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ["dcgan.mnist", "vae.mnist", "mel_resnet.spoken-digits", "wavenet.spoken-digits"])
-def test_graphs_of_8_bits_are_half_as_large_and_stay_near(name: str, tmp_path: Path) -> None:
+def test_graphs_of_8_bits_take_a_byte_a_weight_and_stay_near(name: str, tmp_path: Path) -> None:
     folder = hub.PRETRAINED / name
     stated = export(folder, tmp_path, bits=8)
     assert stated["bits"] == 8 and not (tmp_path / WEIGHTS).exists()
-    weights, graphs = ((folder / WEIGHTS).stat().st_size, sum(p.stat().st_size for p in tmp_path.glob("*.onnx")))
-    assert graphs < 0.6 * weights + 60_000
     found = checkpoint.load(folder)
+    count = sum(parameter.numel() for parameter in found.model.parameters())
+    assert sum(path.stat().st_size for path in tmp_path.glob("*.onnx")) < 1.2 * count + 60_000
     for part in found.model.parts():
         inputs = {key: value.numpy() for key, value in part.inputs.items()}
         for key, value in inputs.items():

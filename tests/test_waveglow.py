@@ -16,8 +16,9 @@ from tiny_zoo import SPECTROGRAM, make
 
 from zoo.data.speech import Recordings, Segments, read_recordings
 from zoo.generate import library, provenance, replay, vocoder
-from zoo.generate.griffin_lim import griffin_lim, mel_filters
+from zoo.generate.griffin_lim import griffin_lim
 from zoo.generate.inputs import InputError
+from zoo.generate.short_time import mel_filters
 from zoo.metrics.spectral_distance import WINDOWS, spectral_distance
 from zoo.models.audio.waveglow import ENTRY, WaveGlow, WaveGlowConfig
 from zoo.nn.linear_prediction import LinearPrediction
@@ -175,6 +176,21 @@ def test_griffin_lim_comes_as_near_as_torchaudios() -> None:
     peer = torchaudio.transforms.GriffinLim(256, 32, hop_length=80, power=1.0)(linear)[0].numpy()
     peer = np.pad(peer, (0, len(waveform)))[40 : 40 + len(waveform)]  # its frames are centred on its hops
     assert spectral_distance(own, waveform, 8000) < 1.05 * spectral_distance(peer, waveform, 8000)
+
+
+def test_levelling_brings_a_waveform_to_a_spectrogram_and_keeps_one_that_has_it() -> None:
+    spectrogram = HopLogMel(8000, 256, 80, 40)
+    time = np.arange(8000) / 8000
+    wanted = (0.5 * np.sin(2 * np.pi * 440 * time) * (1 - time) + 0.2 * np.sin(2 * np.pi * 1900 * time) * time).astype(
+        np.float32
+    )
+    mel = spectrogram(torch.from_numpy(wanted)[None])[0].numpy()
+    assert np.abs(vocoder.levelled(wanted, mel, 256, 80, 8000)[100:-100] - wanted[100:-100]).max() < 0.02
+    quiet = 0.3 * wanted + 0.02 * Noise(0).normal_array(8000)
+    made = vocoder.levelled(quiet, mel, 256, 80, 8000)
+    before, after = (np.abs(spectrogram(torch.from_numpy(one)[None])[0].numpy() - mel).mean() for one in (quiet, made))
+    assert after < 0.3 * before
+    assert np.corrcoef(made, wanted)[0, 1] > 0.95, "its phases are kept"
 
 
 def test_spectral_distance_is_that_of_torchs_transform() -> None:

@@ -14,6 +14,7 @@ from zoo.generate.griffin_lim import griffin_lim
 from zoo.generate.inputs import InputError, number, seed_of
 from zoo.generate.library import source_of
 from zoo.generate.provenance import recording
+from zoo.generate.short_time import LEAST, ShortTime, mel_filters, mel_magnitudes
 from zoo.noise import Noise
 
 MIN_SECONDS, MAX_SECONDS = 0.1, 10.0
@@ -21,6 +22,8 @@ SILENCE = 1e-3
 """Largest sample of a recording in which nothing is heard."""
 PEAK = 0.95
 """Largest sample of what is vocoded: loudness is brought to that of the training recordings."""
+_ROUNDS, _FACTOR = 16, 20.0
+"""How often a waveform is levelled, and the largest factor of a band each time."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +75,34 @@ def resynthesise(
 def vocode(network: Network, mel: np.ndarray, *, temperature: float | None = None, seed: int = 0) -> np.ndarray:
     """Log-mel spectrograms float32 (n, frames, mels) -> waveforms float32 (n, frames * hop) in [-1, 1].
 
-    `temperature` is the config's unless given; each row has noise of its own from `seed`.
+    `temperature` is the config's unless given; each row has noise of its own from `seed`. The flow's waveform is then
+    `levelled`, or what the noise has less of energy would be missing.
     """
     config = network.config
     deviation = np.float32(config.temperature if temperature is None else temperature)
     noise = Noise(seed).normal_array(len(mel), mel.shape[1] * config.hop_length)
     excitation, taps = network.run("vocoder", mel=mel, code=deviation * noise)
-    return coloured(excitation, taps, config.hop_length).clip(-1, 1)
+    made = coloured(excitation, taps, config.hop_length)
+    sizes = (config.window_length, config.hop_length, int(config.sample_rate))
+    return np.stack([levelled(*pair, *sizes) for pair in zip(made, mel, strict=True)]).clip(-1, 1)
+
+
+def levelled(
+    waveform: np.ndarray, mel: np.ndarray, window_length: int, hop_length: int, sample_rate: int
+) -> np.ndarray:
+    """A waveform (frames * hop,) brought nearer to log-mel magnitudes (frames, mels), its phases kept: float32.
+
+    Each band of each frame is multiplied by what it lacks, and the frames are laid over each other, `_ROUNDS` times:
+    Griffin and Lim's iteration (`zoo.generate.griffin_lim`), but from the phases and the harmonics of a waveform.
+    """
+    filters = mel_filters(window_length, mel.shape[1], sample_rate)
+    shares = filters / filters.sum(1, keepdims=True).clip(1e-9)  # of each band in a bin's factor; below 40 Hz none
+    wanted, frames = mel_magnitudes(mel).clip(LEAST), ShortTime(len(mel), window_length, hop_length)
+    for _ in range(_ROUNDS):
+        spectrum = frames.spectrum(waveform)
+        lacking = (wanted / (np.abs(spectrum) @ filters).clip(LEAST)).clip(1 / _FACTOR, _FACTOR)
+        waveform = frames.sound(spectrum * np.exp(np.log(lacking) @ shares.T))
+    return waveform.astype(np.float32)
 
 
 def coloured(excitation: np.ndarray, taps: np.ndarray, hop_length: int) -> np.ndarray:

@@ -13,6 +13,7 @@ from zoo.metrics.judges import judge_of
 from zoo.metrics.spectral_distance import spectral_distance
 from zoo.noise import Noise
 from zoo.verify.subject import SEED, Budget, Figure, Poll, Subject, batch_of, device_of, judge_network, rows_of
+from zoo.verify.voices import LISTENER, listener
 
 MAX_SECONDS = 5.0
 """Of a recording, what is vocoded at most."""
@@ -23,7 +24,7 @@ _RECORDINGS = 60
 
 
 def vocoding(subject: Subject, data: Any, budget: Budget, poll: Poll) -> list[Figure]:
-    """Distance of resynthesised recordings with Griffin-Lim's as floor, bits a sample, and what a judge hears."""
+    """Distance of resynthesised recordings with Griffin-Lim's as floor, bits a sample, and what is heard."""
     nats, count, noise = 0.0, 0, Noise(SEED, device=device_of(subject.model))
     for rows in rows_of(data, budget.rows, 16, poll):
         waveforms = batch_of(data, rows, device_of(subject.model))["waveform"]
@@ -62,17 +63,17 @@ def _resynthesised(subject: Subject, data: Any, poll: Poll) -> list[Figure]:
             note="multi-resolution STFT: convergence and log magnitudes; floor: Griffin-Lim, 32 iterations",
         )
     ]  # fmt: skip
-    judge = judge_of(subject.dataset)
+    judge, texts = judge_of(subject.dataset), [recordings.texts[number] for number in chosen]
     if judge is not None:
-        network, labels = judge_network(judge), [recordings.texts[number] for number in chosen]
-        heard = [_heard(network, these, labels) for these in (made, plain, truth)]
-        found.append(
-            Figure(
-                "judge agreement", heard[0], "share", "higher", "test", len(truth), 0.04, judge.name, judge.sha256,
-                heard[1], f"floor: Griffin-Lim; of the recordings themselves {100 * heard[2]:.1f} %",
-            )
-        )  # fmt: skip
-    return found
+        network = judge_network(judge)
+        heard = [_heard(network, these, texts) for these in (made, plain, truth)]
+        name, note, kept = "judge agreement", "", (judge.name, judge.sha256)
+    else:
+        understood = listener(subject)
+        heard = [understood(texts, these) for these in (made, plain, truth)]
+        name, note, kept = "words understood", f"{LISTENER}; ", ("", "")
+    note += f"floor: Griffin-Lim; of the recordings themselves {100 * heard[2]:.1f} %"
+    return [*found, Figure(name, heard[0], "share", "higher", "test", len(truth), 0.05, *kept, heard[1], note)]
 
 
 def _heard(network: Any, waveforms: list[np.ndarray], labels: list[str]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ SENTENCES = (
     "to hear your messages press nine", "the person at extension twelve is busy", "please hold while i try that number",
 )  # fmt: skip
 """Made of words that the prompts have, and none of them a prompt."""
+LISTENER = "PocketSphinx, expecting word pairs of all prompts and of the made-up sentences"
 _SPLITS = ("train", "validation", "test")
 
 
@@ -45,33 +47,36 @@ def text_to_speech(subject: Subject, data: Any, budget: Budget, poll: Poll) -> l
 
 
 def _understood(subject: Subject, data: Any, poll: Poll) -> list[Figure]:
-    from zoo.metrics.recogniser import Recogniser
-
-    known = pronunciations()
-    texts = [text for split in _SPLITS for text in read_recordings(subject.dataset, split, sample=subject.sample).texts]
-    expected = [_words(text) for text in (*texts, *SENTENCES)]
-    listener = Recogniser(expected, known)
-    rate, prompts = subject.model.sample_rate, [_words(text) for text in data.texts]
-    real = [listener.words(waveform, rate) for waveform in data.waveforms]
+    understood = listener(subject)
+    real = understood(data.texts, data.waveforms)
     poll()
-    made = [listener.words(waveform, rate) for waveform in _said(subject, data.texts)]
+    made = understood(data.texts, _said(subject, data.texts))
     poll()
-    new = [listener.words(waveform, rate) for waveform in _said(subject, SENTENCES)]
-    accuracies = [
-        _accuracy(truth, heard)
-        for truth, heard in ((prompts, real), (prompts, made), ([_words(one) for one in SENTENCES], new))
-    ]
-    note = "PocketSphinx, expecting word pairs of all prompts and of the made-up sentences"
+    accuracies = [real, made, understood(SENTENCES, _said(subject, SENTENCES))]
     return [
         Figure(
-            "words understood", accuracies[1], "share", "higher", "test", len(prompts), 0.05, floor=accuracies[0],
-            note=f"of unseen prompts; {note}; in brackets the recordings themselves",
+            "words understood", accuracies[1], "share", "higher", "test", len(data.texts), 0.05, floor=accuracies[0],
+            note=f"of unseen prompts; {LISTENER}; in brackets the recordings themselves",
         ),
         Figure(
             "words understood, made up", accuracies[2], "share", "higher", "generated", len(SENTENCES), 0.06,
             floor=accuracies[0], note="sentences of words that it knows; in brackets the recorded prompts",
         ),
     ]  # fmt: skip
+
+
+def listener(subject: Subject) -> Callable[[Sequence[str], Sequence[np.ndarray]], float]:
+    """Texts and waveforms (t,) of them at the model's rate -> the share of words that `LISTENER` understands."""
+    from zoo.metrics.recogniser import Recogniser
+
+    texts = [text for split in _SPLITS for text in read_recordings(subject.dataset, split, sample=subject.sample).texts]
+    recogniser = Recogniser([_words(text) for text in (*texts, *SENTENCES)], pronunciations())
+
+    def understood(said: Sequence[str], waveforms: Sequence[np.ndarray]) -> float:
+        heard = [recogniser.words(waveform, subject.model.sample_rate) for waveform in waveforms]
+        return _accuracy([_words(text) for text in said], heard)
+
+    return understood
 
 
 def _said(subject: Subject, texts: Any) -> list[np.ndarray]:
