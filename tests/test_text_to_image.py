@@ -16,7 +16,8 @@ from serving import endpoint_handler
 
 from train.algorithms.single_loss import SingleLoss
 from train.recipe import course
-from zoo import checkpoint, export, registry, verify
+from train.sources import Sources
+from zoo import checkpoint, export, hub, registry, verify
 from zoo.__main__ import DONE, main
 from zoo.data.captions import LANGUAGES, Prompted, prompt_ids
 from zoo.data.image import VENDORS
@@ -86,11 +87,11 @@ def test_diffusers_own_autoencoder_gives_the_same_from_the_same_weights() -> Non
         torch.testing.assert_close(model.decode(codes), oracle.decode(codes).sample.clamp(-1, 1), **NEAR)
 
 
-@pytest.mark.parametrize("blocks", [1, 2])
-def test_diffusers_own_denoiser_gives_the_same_from_the_same_weights(blocks: int) -> None:
+@pytest.mark.parametrize(("blocks", "attention_from"), [(1, 0), (2, 1)])
+def test_diffusers_own_denoiser_gives_the_same_from_the_same_weights(blocks: int, attention_from: int) -> None:
     from diffusers import UNet2DConditionModel
 
-    model = shaken(blocks=blocks, widths=(8, 16, 16))
+    model = shaken(blocks=blocks, widths=(8, 16, 16), attention_from=attention_from)
     values = {key: value for key, value in unet_config(model.config).items() if not key.startswith("_")}
     oracle = UNet2DConditionModel(**values).double().eval()
     oracle.load_state_dict(unet_tensors(dict(model.state_dict())), strict=True)
@@ -123,7 +124,7 @@ def test_a_stage_learns_its_own_networks_and_leaves_the_others_as_they_are() -> 
 
     noise = Noise(1)
     given = {"image": (2 * noise.uniform(6, 3, 1, 1) - 1).expand(-1, -1, 32, 32), "ids": noise.integers(60, 6, 16)}
-    for stage, learns in (("autoencoder", {"autoencoder"}), ("denoiser", {"prompts", "denoiser"})):
+    for stage, learns in (("autoencoder", {"autoencoder"}), ("denoiser", {"captions", "denoiser"})):
         torch.manual_seed(0)
         model = LatentDiffusion(replace(TINY, stage=stage, prompt_dropout=0.0))
         bias = model.autoencoder.encoder.last.bias
@@ -186,9 +187,26 @@ def test_a_prompt_is_a_style_and_a_caption_filled_up_to_the_full_length() -> Non
 
 def test_the_second_training_begins_with_the_first_ones_weights() -> None:
     presets = course("text_to_image").presets
-    assert presets["emoji"].base == "text_to_image.autoencoder" and presets["tiny"].base == ""
+    assert presets["emoji"].base == "text_to_image.autoencoder, contrastive.emoji" and presets["tiny"].base == ""
     first, second = presets["autoencoder"].config, presets["emoji"].config
     assert (first.stage, replace(first, stage="denoiser")) == ("autoencoder", second)
+
+
+def test_the_encoder_of_captions_is_lent_by_a_matcher_of_the_same_tokens(tmp_path: Path) -> None:
+    config = replace(TINY, text_dim=128, text_layers=3, num_heads=4, vocab_size=5000, context_length=32)
+    folder = tmp_path / "text_to_image.autoencoder"
+    folder.mkdir()
+    checkpoint.save(folder, LatentDiffusion(config), "text_to_image", "autoencoder", labels=(), dtype="float32")
+    (folder / "tokenizer.json").write_bytes((hub.PRETRAINED / "contrastive.emoji" / "tokenizer.json").read_bytes())
+    sources, model = Sources(), LatentDiffusion(config)
+    sources.begin_with("text_to_image", f"{folder}, contrastive.emoji")
+    sources.start(model)
+    lender, first = checkpoint.load(hub.PRETRAINED / "contrastive.emoji").model, checkpoint.load(folder).model
+    for name, tensor in model.state_dict().items():
+        known = lender if name.startswith("captions.") else first
+        assert torch.equal(tensor, known.state_dict()[name]), name
+    with pytest.raises(ValueError, match=r"vae\.mnist has other tokens than text_to_image\.autoencoder"):
+        Sources().begin_with("text_to_image", f"{folder}, vae.mnist")
 
 
 # Drawing

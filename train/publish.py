@@ -47,6 +47,7 @@ def recipe_record(run: Run, command: str) -> dict[str, Any]:
 
     recipe, progress = run.recipe, run.progress
     info, base = run.train_data.info, run.sources.checkpoint
+    lent = [{"name": one.name, "sha256": one.sha256} for one in run.sources.lenders]
     licence = licence_of_weights(info.licence, base.recipe.get("licence_weights", "unknown") if base else "")
     return {
         "model": run.course.name,
@@ -67,6 +68,7 @@ def recipe_record(run: Run, command: str) -> dict[str, Any]:
         "dataset_fingerprint": run.train_data.fingerprint,
         **({"data": asdict(info)} if run.sources.data else {}),
         **({"from": {"name": base.name, "sha256": base.sha256}} if base else {}),
+        **({"lent": lent} if lent else {}),
         "licence_data": info.licence,
         "licence_weights": licence,
         "parameters": checkpoint.count_parameters(run.model),

@@ -58,7 +58,7 @@ class Recipe:
     """Which way the metric improves."""
     base: str = ""
     """Checkpoint whose weights the run begins with, where --from names none; what it has not, such as a new head, is
-    made anew."""
+    made anew. After a comma, checkpoints of other models that lend networks of the same name."""
     steps: int = 1000
     """Optimiser steps in all."""
     batch_size: int = 64

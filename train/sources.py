@@ -32,20 +32,26 @@ class Sources:
         self, data: Path | None = None, checkpoint: Checkpoint | None = None, *, adapt: bool = False, licence: str = ""
     ) -> None:
         self.data, self.checkpoint, self.adapt, self.licence = data, checkpoint, adapt, licence
+        self.lenders: list[Checkpoint] = []
 
     def begin_with(self, name: str, base: str) -> None:
         """Begin from the weights `base`, unless a checkpoint is given already. Raises ValueError or OSError.
 
-        Tensors that do not fit are made anew. Model `name` is what `base` must be of.
+        Tensors that do not fit are made anew. Model `name` is what `base` must be of; of further checkpoints, after
+        commas, networks of the same name are taken, and they must have the same tokens.
         """
         if self.checkpoint is not None:
             return
         from zoo import checkpoint, hub
 
-        found = checkpoint.load(hub.resolve(base))
-        if found.model_name != name:
-            raise ValueError(f"{base} is a {found.model_name}, not a {name}")
-        self.checkpoint, self.adapt = found, True
+        first, *lenders = (checkpoint.load(hub.resolve(one.strip())) for one in base.split(","))
+        if first.model_name != name:
+            raise ValueError(f"{first.name} is a {first.model_name}, not a {name}")
+        for lender in lenders:
+            ours, theirs = (one.folder / "tokenizer.json" for one in (first, lender))
+            if not ours.is_file() or not theirs.is_file() or ours.read_bytes() != theirs.read_bytes():
+                raise ValueError(f"{lender.name} has other tokens than {first.name}: nothing of it can be taken over")
+        self.checkpoint, self.adapt, self.lenders = first, True, lenders
 
     def open(self, name: str, recipe: Recipe) -> tuple[Any, Any]:
         """The training and validation data of model `name`. Raises ValueError or OSError in words."""
@@ -86,6 +92,11 @@ class Sources:
             )
         model.load_state_dict({name: t for name, t in given.items() if name in wanted and name not in misfits}, False)
         logger.info("%d of %d tensors come from %s", len(wanted) - len(misfits), len(wanted), self.checkpoint.name)
+        for lender in self.lenders:
+            given = lender.model.state_dict()
+            lent = {name: given[name] for name in wanted if name in given and given[name].shape == wanted[name].shape}
+            model.load_state_dict(lent, strict=False)
+            logger.info("%d of them then come from %s instead", len(lent), lender.name)
 
     def describe(self, run: Run) -> dict[str, Any]:
         """What run.json says of a run."""

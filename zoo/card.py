@@ -392,11 +392,11 @@ def _figures(figures: list[dict[str, Any]], name: str, metrics: dict[str, Any]) 
 def _training(recipe: dict[str, Any], info: Info | None) -> str:
     if not recipe:
         return ""
-    base = recipe.get("from") or {}
+    bases = [one for one in (recipe.get("from"), *recipe.get("lent", ())) if one]
     steps, best = recipe.get("steps"), recipe.get("best_step")
     rows = [
         ("Command", f"`{recipe.get('command', '')}`"),
-        ("Began from", f"`{base['name']}`, sha256 `{base['sha256'][:12]}`" if base else ""),
+        ("Began from", "; ".join(f"`{one['name']}`, sha256 `{one['sha256'][:12]}`" for one in bases)),
         ("Data", f"{info.title}, training split, sha256 `{recipe.get('dataset_fingerprint', '')}`" if info else ""),
         ("Steps", f"{steps:,}, the best weights from step {best:,}" if steps and best is not None else ""),
         ("Wall time", _time_text(recipe.get("wall_seconds"))),

@@ -27,13 +27,13 @@ _EMOJI = Recipe(
     algorithm=SingleLoss(learning_rate=1e-3, weight_decay=0.01),
     dataset="emoji_names",
     metric="loss",
-    base="text_to_image.autoencoder",
-    steps=1800,
+    base="text_to_image.autoencoder, contrastive.emoji",
+    steps=6000,
     batch_size=48,
     precision="auto",
-    warmup=100,
+    warmup=200,
     ema_decay=0.998,
-    evaluate_every=300,
+    evaluate_every=500,
     save_every=100,
     snapshots=8,
     weights="int8",
@@ -46,6 +46,7 @@ _AUTOENCODER = replace(
     base="",
     steps=1500,
     ema_decay=0.99,
+    evaluate_every=300,
     weights="float16",  # what is learnt after it learns on its codes
 )
 PRESETS = {"emoji": _EMOJI, "autoencoder": _AUTOENCODER, "tiny": replace(tiny(_EMOJI, ENTRY.tiny), base="")}

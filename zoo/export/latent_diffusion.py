@@ -28,6 +28,7 @@ _BLOCK = {
     "norm1": "norm1", "out1": "attn1.to_out.0", "norm2": "norm2", "query": "attn2.to_q", "out2": "attn2.to_out.0",
     "norm3": "norm3", "fc": "ff.net.0.proj", "fc_out": "ff.net.2",
 }  # fmt: skip
+_POOLED = {"position": "pool.positional_embedding", **{one: f"pool.{one[0]}_proj" for one in ("query", "key", "value")}}
 _INSIDE = re.compile(r"^(.*attentions\.\d+)\.(\w+)\.(weight|bias)$")
 
 
@@ -49,7 +50,7 @@ def write_latent_diffusion(folder: Path, out: Path) -> None:
         (out / name).mkdir()
     save_tensors(vae_tensors(tensors), out / "vae" / "diffusion_pytorch_model.safetensors")
     write_json(out / "vae" / "config.json", vae_config(config))
-    text = text_tensors(tensors, "prompts", config.text_layers)
+    text = text_tensors(tensors, "captions", config.text_layers)
     text = {name: tensor.contiguous() for name, tensor in text.items()}
     save_tensors(text, out / "text_encoder" / "model.safetensors")
     values = text_config(config, pad=known.token_to_id(PAD), begin=config.begin_token)
@@ -96,6 +97,10 @@ def unet_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     for name, tensor in tensors.items():
         if not name.startswith("denoiser."):
             continue
+        if name.startswith("denoiser.pooled."):
+            part, *kind = name.split(".")[2:]
+            found[".".join(["add_embedding", _POOLED.get(part, part), *kind])] = tensor.contiguous()
+            continue
         theirs = renamed(name.removeprefix("denoiser."), NETWORK_NAMES)
         inside = _INSIDE.match(theirs)
         if inside is None:
@@ -139,7 +144,7 @@ def vae_config(config: LatentDiffusionConfig) -> dict[str, Any]:
 
 def unet_config(config: LatentDiffusionConfig) -> dict[str, Any]:
     """config.json of the UNet2DConditionModel."""
-    count = len(config.widths)
+    attends = [level >= config.attention_from for level in range(len(config.widths))]
     return {
         "_class_name": "UNet2DConditionModel",
         "sample_size": config.latent_size,
@@ -147,9 +152,11 @@ def unet_config(config: LatentDiffusionConfig) -> dict[str, Any]:
         "out_channels": config.latent_channels,
         "block_out_channels": list(config.widths),
         "layers_per_block": config.blocks,
-        "down_block_types": ["CrossAttnDownBlock2D"] * count,
+        "down_block_types": ["CrossAttnDownBlock2D" if one else "DownBlock2D" for one in attends],
         "mid_block_type": "UNetMidBlock2DCrossAttn",
-        "up_block_types": ["CrossAttnUpBlock2D"] * count,
+        "up_block_types": ["CrossAttnUpBlock2D" if one else "UpBlock2D" for one in reversed(attends)],
+        "addition_embed_type": "text",
+        "addition_embed_type_num_heads": config.num_heads,
         "cross_attention_dim": config.text_dim,
         "attention_head_dim": config.num_heads,
         "use_linear_projection": True,

@@ -3,15 +3,15 @@
 Rombach, Blattmann, Lorenz, Esser and Ommer, "High-resolution image synthesis with latent diffusion models", CVPR 2022.
 Three networks, layer for layer those of the `StableDiffusionPipeline` of diffusers, to which the weights are exported:
 an `AutoencoderKL`, which turns pictures into codes and back; a causal encoder of the prompt, as CLIP's; and a
-`UNet2DConditionModel`, which reads the prompt by cross-attention. The style is a word of the prompt. Two trainings make
-it, as `stage` says: first the autoencoder, then, with that at rest, the other two. Drawn as
-`zoo.models.image.diffusion` draws: by DDIM, with the prediction v, away from what is drawn for the empty prompt (Ho and
-Salimans, 2022).
+`UNet2DConditionModel`, which reads the prompt by cross-attention, and as one vector with the time. The style is a word
+of the prompt. Two trainings make it, as `stage` says: first the autoencoder, then, with that at rest, the other two.
+Drawn as `zoo.models.image.diffusion` draws: by DDIM, with the prediction v, away from what is drawn for the empty
+prompt (Ho and Salimans, 2022).
 
 Departures: the autoencoder learns by the absolute difference of pixels and a divergence weighed so that codes are about
-standard normal, so that there is no factor between the two trainings; the encoder of the prompt learns along with the
-denoiser, for there is none that knows this vocabulary; a prompt is filled up to its full length, and what it is filled
-up with is read too, as the pipeline does.
+standard normal, so that there is no factor between the two trainings; the encoder of the prompt, that of
+`zoo.models.crossmodal.contrastive` where it is lent, learns along with the denoiser; a prompt is filled up to its full
+length, and what it is filled up with is read too, as the pipeline does.
 """
 
 from __future__ import annotations
@@ -65,10 +65,13 @@ class LatentDiffusionConfig:
     """Channels of a code."""
     kl_weight: float = bounded(2e-3, 0.0, 10.0)
     """Weight of the divergence of codes from a standard normal, in nats a number, beside the pixels' difference."""
-    widths: tuple[int, ...] = bounded((64, 128), 4, 1024)
+    widths: tuple[int, ...] = bounded((64, 128, 192), 4, 1024)
     """Feature maps of the denoiser at the codes' size, half of it and so on."""
     blocks: int = bounded(1, 1, 8)
-    """Residual blocks of each size on the way down; one more on the way up. Each is followed by attention."""
+    """Residual blocks of each size on the way down; one more on the way up."""
+    attention_from: int = bounded(1, 0, 8)
+    """Widths, from the first one on, whose blocks are not followed by attention: those of large maps, where it costs
+    most."""
     groups: int = bounded(8, 1, 64)
     """Groups of feature maps that are normalised together; a divisor of all widths."""
     noise_schedule: Literal["cosine", "linear"] = "cosine"
@@ -115,6 +118,13 @@ class LatentDiffusionConfig:
         return int(self.image_size // 2 ** (len(self.autoencoder_widths) - 1))
 
 
+def mixture(query: Tensor, key: Tensor, value: Tensor, num_heads: int) -> Tensor:
+    """Attention: query (n, s, d), key and value (n, t, d) -> (n, s, d)."""
+    q, k, v = (one.unflatten(2, (num_heads, -1)).transpose(1, 2) for one in (query, key, value))
+    weights = (q @ k.transpose(2, 3) / math.sqrt(q.shape[3])).softmax(3)
+    return (weights.to(v.dtype) @ v).transpose(1, 2).flatten(2)
+
+
 class CrossAttention(nn.Module):
     """x + a Transformer block over its places, each of which attends to all places, then to the prompt."""
 
@@ -135,18 +145,36 @@ class CrossAttention(nn.Module):
         """x (n, width, h, w), context (n, t, text_dim) -> the shape of x."""
         places = self.proj_in(normalised(self.norm, x).flatten(2).transpose(1, 2))  # (n, h * w, width)
         query, key, value = self.qkv(self.norm1(places)).chunk(3, dim=2)
-        places = places + self.out1(self._mixed(query, key, value))
+        places = places + self.out1(mixture(query, key, value, self.num_heads))
         key, value = self.key_value(context).chunk(2, dim=2)
-        places = places + self.out2(self._mixed(self.query(self.norm2(places)), key, value))
+        places = places + self.out2(mixture(self.query(self.norm2(places)), key, value, self.num_heads))
         hidden, gate = self.fc(self.norm3(places)).chunk(2, dim=2)  # Shazeer, "GLU variants improve Transformer", 2020
         places = places + self.fc_out(hidden * F.gelu(gate))
         return x + self.proj_out(places).transpose(1, 2).reshape(x.shape)
 
-    def _mixed(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """query (n, s, d), key and value (n, t, d) -> (n, s, d)."""
-        q, k, v = (one.unflatten(2, (self.num_heads, -1)).transpose(1, 2) for one in (query, key, value))
-        weights = (q @ k.transpose(2, 3) / math.sqrt(q.shape[3])).softmax(3)
-        return (weights.to(v.dtype) @ v).transpose(1, 2).flatten(2)
+
+class Pooled(nn.Module):
+    """What a prompt says as one vector: attention of its mean over its tokens (Radford et al., ICML 2021, for images).
+
+    Saharia et al., "Photorealistic text-to-image diffusion models with deep language understanding", NeurIPS 2022,
+    found that a denoiser learns sooner with it; theirs is `TextTimeEmbedding` in diffusers.
+    """
+
+    def __init__(self, width: int, outputs: int, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(outputs)
+        self.position = nn.Parameter(torch.randn(1, width) / math.sqrt(width))
+        self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
+        self.proj = nn.Linear(width, outputs)
+
+    def forward(self, context: Tensor) -> Tensor:
+        """context (n, t, width) -> (n, outputs)."""
+        context = self.norm1(context)
+        mean = context.mean(1, keepdim=True) + self.position
+        seen = torch.cat([mean, context], dim=1)
+        mixed = mixture(self.query(mean), self.key(seen), self.value(seen), self.num_heads)
+        return self.norm2(self.proj(mixed[:, 0]))
 
 
 class Denoiser(nn.Module):
@@ -160,11 +188,13 @@ class Denoiser(nn.Module):
         embedding_dim, n = 4 * widths[0], len(widths)
 
         def attentions(level: int, inputs: list[int]) -> list[nn.Module]:
-            return [CrossAttention(widths[level], config) for _ in inputs]
+            attends = level >= config.attention_from
+            return [CrossAttention(widths[level], config) for _ in inputs if attends]
 
         self.time = nn.Sequential(
             nn.Linear(widths[0], embedding_dim), nn.SiLU(), nn.Linear(embedding_dim, embedding_dim)
         )
+        self.pooled = Pooled(config.text_dim, embedding_dim, config.num_heads)
         self.first = nn.Conv2d(config.latent_channels, widths[0], 3, padding=1)
         self.down, skips = nn.ModuleList(), [widths[0]]
         for level, width in enumerate(widths):
@@ -198,7 +228,7 @@ class Denoiser(nn.Module):
     def forward(self, noisy: Tensor, time: Tensor, context: Tensor) -> Tensor:
         """noisy (n, c, h, w), time (n,) from 0, context (n, t, text_dim) -> prediction (n, c, h, w)."""
         angles = time[:, None].float() * self.frequencies
-        embedding = F.silu(self.time(torch.cat([angles.cos(), angles.sin()], dim=1)))
+        embedding = F.silu(self.time(torch.cat([angles.cos(), angles.sin()], dim=1)) + self.pooled(context))
         x = self.first(noisy)
         skips = [x]
         for level in self.down:
@@ -224,14 +254,14 @@ class LatentDiffusion(nn.Module):
         self.latent_dim = config.latent_channels * config.latent_size**2
         self.schedule = Schedule(config.noise_schedule, config.train_steps, config.prediction)
         self.autoencoder = Autoencoder(config.autoencoder_widths, config.latent_channels, config.groups)
-        self.prompts = CaptionEncoder(
+        self.captions = CaptionEncoder(
             config.vocab_size, config.context_length, config.text_dim, config.text_layers, config.num_heads,
             config.dropout,
         )  # fmt: skip
         self.denoiser = Denoiser(config)
         learns = config.stage == "autoencoder"
         self.autoencoder.requires_grad_(learns)
-        self.prompts.requires_grad_(not learns)
+        self.captions.requires_grad_(not learns)
         self.denoiser.requires_grad_(not learns)
         for name, levels in zip(("signals", "spreads"), self.schedule.levels(), strict=True):
             self.register_buffer(name, torch.from_numpy(levels), persistent=False)
@@ -240,7 +270,7 @@ class LatentDiffusion(nn.Module):
 
     def encode_prompts(self, ids: Tensor) -> Tensor:
         """ids int64 (n, context_length) -> context (n, context_length, text_dim)."""
-        return self.prompts(ids)
+        return self.captions(ids)
 
     def denoise(self, noisy: Tensor, time: Tensor, context: Tensor) -> Tensor:
         """noisy (n, c, h, w), time (n,) from 0 to train_steps - 1, context as `encode_prompts` -> prediction."""
