@@ -11,6 +11,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from safetensors.torch import load_file
 
 from train import state as states
 from train import timeline
-from train.loop import DIVERGED, INTERRUPTED, Run
+from train.loop import DIVERGED, DONE, INTERRUPTED, Run
 from train.order import batches
 from train.recipe import course, preset
 from zoo import registry
@@ -254,6 +255,18 @@ def test_a_timeline_has_its_snapshots_and_curves(tmp_path: Path) -> None:
     assert [step for step, _ in shown["curves"]["loss"]] == [5, 10, 15, 20]
     assert [step for step, _ in shown["curves"]["validation/loss"]] == [10, 20]
     assert sorted(path.name for path in (tmp_path / "shown").iterdir()) == [*snapshots, "curves.json"]
+
+
+@pytest.mark.parametrize(("keep", "kept"), [("best", 5), ("last", 20)])
+def test_the_weights_of_the_best_evaluation_are_kept_or_those_of_the_last(
+    keep: Literal["best", "last"], kept: int, tmp_path: Path
+) -> None:
+    still = replace(preset("vae", "tiny"), steps=20, evaluate_every=5, metric="duplicates", keep=keep)
+    run = Run(course("vae"), "tiny", still, tmp_path, cpu=True)
+    assert run.train() == DONE and run.progress["best_step"] == kept
+    weights = load_file(tmp_path / "best" / "model.safetensors")
+    same = [torch.equal(tensor, weights[name]) for name, tensor in run.published.state_dict().items()]
+    assert all(same) == (keep == "last")
 
 
 def test_one_begins_from_a_checkpoint_and_keeps_it_where_nothing_improves(tmp_path: Path) -> None:

@@ -238,7 +238,7 @@ class Run:
         logger.warning("back at step %d with %.3g of the learning rate", self.progress["step"], rate)
 
     def evaluate(self, journal: Journal, poll: Callable[[], None]) -> dict[str, Any]:
-        """Measure on the validation split; keep the weights when they are the best so far. Returns the figures."""
+        """Measure on the validation split; keep the weights where they are the best so far, or `keep` says so."""
         step, recipe = self.progress["step"], self.recipe
         self.published.eval()
         figures = validate(
@@ -250,7 +250,7 @@ class Run:
             raise ValueError(f"validation has no figure {recipe.metric!r}{suggestion(recipe.metric, figures)}")
         value, best = figures[recipe.metric], self.progress["best"]
         improved = math.isfinite(value) and (
-            best is None or (value < best if recipe.better == "lower" else value > best)
+            recipe.keep == "last" or best is None or (value < best if recipe.better == "lower" else value > best)
         )
         if improved:
             self._keep()

@@ -81,6 +81,9 @@ class Recipe:
     """Steps between lines of log.jsonl."""
     evaluate_every: int = 500
     """Steps between evaluations on the validation split."""
+    keep: Literal["best", "last"] = "best"
+    """Which weights are published: of the best evaluation by `metric`, or of the last one, where what is measured in
+    training does not tell what counts."""
     snapshots: int = 16
     """Snapshots of fixed noise along the run, closer together at the start; 0 for none."""
     patience: int = 0
