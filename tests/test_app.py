@@ -31,6 +31,7 @@ TALES, STYLES = "gpt.stories", "stylegan.fashion-mnist"
 WAVENET, SPEAKER = "wavenet.spoken-digits", "jackson"
 JOINT = "trimodal_digits.digits"
 CHOIR = "music_transformer.chorales"
+VOICE = "tts.telephone"
 VOCODER = "waveglow.telephone"
 MATCHER = "contrastive.emoji"
 ENDPOINTS = {
@@ -43,6 +44,7 @@ ENDPOINTS = {
     "find_emoji", "name_picture",
     "ask_assistant", "tell_assistant",
     "resynthesise_speech",
+    "read_aloud",
 }  # fmt: skip
 
 
@@ -439,6 +441,17 @@ def test_a_recording_is_made_again_by_the_flow_and_by_griffin_lim(client: Any) -
     assert VOCODER in lines
 
 
+def test_a_sentence_is_read_aloud_and_a_word_that_no_list_has_is_spelt_out(client: Any) -> None:
+    sound, picture, said, lines = client.predict(
+        VOICE, "Please hold the zorbleplat.", 1, 0, 0.6, api_name="/read_aloud"
+    )
+    with wave.open(sound) as reader:
+        heard = np.frombuffer(reader.readframes(reader.getnframes()), np.int16)
+        assert reader.getframerate() == 8000 and 1 < len(heard) / 8000 < 6 and np.abs(heard).max() > 2000
+    assert Image.open(picture).width > 200
+    assert "zoo-guessed" in said and all(name in lines for name in (VOICE, VOCODER, "seq2seq.g2p"))
+
+
 def test_a_number_in_words_becomes_a_picture_and_a_sound(client: Any) -> None:
     judged, said, picture, sound, line = client.predict("四十二", SPEAKER, 0, api_name="/from_text")
     assert "forty-two" in said and "四十二" in said
@@ -604,6 +617,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "ask_assistant": {"model": "bert.retrieval", "history": [], "message": "Do you like dogs?", "seed": 0},
     "tell_assistant": {"model": "bert.retrieval", "history": [], "recording": None, "seed": 0},
     "resynthesise_speech": {"model": VOCODER, "recording": None, "temperature": 0.6, "seed": 0},
+    "read_aloud": {"model": VOICE, "given": "Please wait.", "speed": 1, "seed": 0, "temperature": 0.6},
     "timeline": {"model": GAN, "moment": 3},
     "diagnose": {"run": doctor.gallery()[0]},
     "diagnose_upload": {"files": None},
@@ -681,6 +695,9 @@ BAD = [
     *(("tell_assistant", "recording", v) for v in (None, "nothing", {"path": "/etc/passwd"}, 5)),
     *(("resynthesise_speech", "recording", v) for v in (None, "nothing", {"path": "/etc/passwd"}, 5)),
     *(("resynthesise_speech", "temperature", v) for v in (-1, 1.1, "x", None)),
+    *(("read_aloud", "given", v) for v in ("", "?!", "\u4f60\u597d", "Привет", "word " * 99, None, LONG)),
+    *(("read_aloud", "speed", v) for v in (0, 3, "x", None)),
+    *(("read_aloud", "temperature", v) for v in (-1, 2, "x", None)),
     *(("timeline", "moment", v) for v in (0, -1, 2.5, 31, 1e300, "x", None, [])),
     *(("diagnose", "run", v) for v in ("nothing", "../mnist", "", LONG, None, 5)),
     *(("diagnose_upload", "files", v) for v in (None, [], "nothing", [{"path": "/etc/passwd"}], 5)),

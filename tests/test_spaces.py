@@ -86,11 +86,12 @@ def test_the_spaces_of_one_modality_carry_what_they_use() -> None:
     assert "gpt.tang" in space.checkpoints_of("text") and "dcgan.mnist" not in space.checkpoints_of("text")
     assert {"vae.mnist", "dcgan.fashion-mnist"} <= set(space.checkpoints_of("image"))
     assert set(space.checkpoints_of("audio")) == {
-        "wavenet.spoken-digits", "waveglow.telephone", "music_transformer.chorales",
+        "wavenet.spoken-digits", "waveglow.telephone", "music_transformer.chorales", "tts.telephone", "seq2seq.g2p",
     }  # fmt: skip
     assert set(space.checkpoints_of("crossmodal")) == {
         "dcgan.mnist", "wavenet.spoken-digits", "resnet.mnist", "mel_resnet.spoken-digits",
-        "trimodal_digits.digits", "contrastive.emoji", "bert.retrieval", "gpt.dialogue",
+        "trimodal_digits.digits", "contrastive.emoji", "bert.retrieval", "gpt.dialogue", "tts.telephone", "seq2seq.g2p",
+        "waveglow.telephone",
     }  # fmt: skip
     assert len(space.checkpoints_of("all")) == len(list(hub.PRETRAINED.glob("*/config.json")))
 
