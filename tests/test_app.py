@@ -31,6 +31,7 @@ TALES, STYLES = "gpt.stories", "stylegan.fashion-mnist"
 WAVENET, SPEAKER = "wavenet.spoken-digits", "jackson"
 JOINT = "trimodal_digits.digits"
 CHOIR = "music_transformer.chorales"
+DRUMMER = "wavegan.drums"
 VOICE = "tts.telephone"
 VOCODER = "waveglow.telephone"
 MATCHER = "contrastive.emoji"
@@ -45,6 +46,7 @@ ENDPOINTS = {
     "ask_assistant", "tell_assistant",
     "resynthesise_speech",
     "read_aloud",
+    "play_drums", "hit_drum",
 }  # fmt: skip
 
 
@@ -452,6 +454,18 @@ def test_a_sentence_is_read_aloud_and_a_word_that_no_list_has_is_spelt_out(clien
     assert "zoo-guessed" in said and all(name in lines for name in (VOICE, VOCODER, "seq2seq.g2p"))
 
 
+def test_a_groove_is_played_by_generated_drums_and_each_can_be_heard_alone(client: Any) -> None:
+    asked = (DRUMMER, '{"kick": "x...x...x...x..."}', 120, 1, 0, 2, "")
+    sound, picture, line = client.predict(*asked, api_name="/play_drums")
+    with wave.open(sound) as reader:
+        heard = np.frombuffer(reader.readframes(reader.getnframes()), np.int16)
+        assert reader.getframerate() == 16000 and 3.9 < len(heard) / 16000 < 6 and np.abs(heard).max() > 5000
+    assert Image.open(picture).width > 200 and DRUMMER in line
+    sound, *_ = client.predict(DRUMMER, "snare", 1, api_name="/hit_drum")
+    with wave.open(sound) as reader:
+        assert 0.1 < reader.getnframes() / 16000 < 2
+
+
 def test_a_number_in_words_becomes_a_picture_and_a_sound(client: Any) -> None:
     judged, said, picture, sound, line = client.predict("四十二", SPEAKER, 0, api_name="/from_text")
     assert "forty-two" in said and "四十二" in said
@@ -618,6 +632,11 @@ GOOD: dict[str, dict[str, Any]] = {
     "tell_assistant": {"model": "bert.retrieval", "history": [], "recording": None, "seed": 0},
     "resynthesise_speech": {"model": VOCODER, "recording": None, "temperature": 0.6, "seed": 0},
     "read_aloud": {"model": VOICE, "given": "Please wait.", "speed": 1, "seed": 0, "temperature": 0.6},
+    "play_drums": {
+        "model": DRUMMER, "pattern": '{"kick": "x...x...x...x..."}', "tempo": 97, "seed": 1, "swing": 0.2, "bars": 1,
+        "seeds": "",
+    },
+    "hit_drum": {"model": DRUMMER, "instrument": "snare", "seed": 1},
     "timeline": {"model": GAN, "moment": 3},
     "diagnose": {"run": doctor.gallery()[0]},
     "diagnose_upload": {"files": None},
@@ -698,6 +717,11 @@ BAD = [
     *(("read_aloud", "given", v) for v in ("", "?!", "\u4f60\u597d", "Привет", "word " * 99, None, LONG)),
     *(("read_aloud", "speed", v) for v in (0, 3, "x", None)),
     *(("read_aloud", "temperature", v) for v in (-1, 2, "x", None)),
+    *(("play_drums", "pattern", v) for v in ("", "x", "[]", '{"kick": "x"}', '{"gong": "x..............."}', None, 5)),
+    *(("play_drums", "tempo", v) for v in (0, 1000, "x", None)),
+    *(("play_drums", "swing", v) for v in (-1, 2, "x", None)),
+    *(("play_drums", "bars", v) for v in (0, 99, 1.5, "x", None)),
+    *(("hit_drum", "instrument", v) for v in ("gong", "", None, 5)),
     *(("timeline", "moment", v) for v in (0, -1, 2.5, 31, 1e300, "x", None, [])),
     *(("diagnose", "run", v) for v in ("nothing", "../mnist", "", LONG, None, 5)),
     *(("diagnose_upload", "files", v) for v in (None, [], "nothing", [{"path": "/etc/passwd"}], 5)),

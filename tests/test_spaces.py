@@ -87,6 +87,7 @@ def test_the_spaces_of_one_modality_carry_what_they_use() -> None:
     assert {"vae.mnist", "dcgan.fashion-mnist"} <= set(space.checkpoints_of("image"))
     assert set(space.checkpoints_of("audio")) == {
         "wavenet.spoken-digits", "waveglow.telephone", "music_transformer.chorales", "tts.telephone", "seq2seq.g2p",
+        "wavegan.drums",
     }  # fmt: skip
     assert set(space.checkpoints_of("crossmodal")) == {
         "dcgan.mnist", "wavenet.spoken-digits", "resnet.mnist", "mel_resnet.spoken-digits",

@@ -26,6 +26,7 @@ _DRUMS = Recipe(
     evaluate_every=500,
     snapshots=8,
     save_every=500,
+    weights="int8",
 )
 PRESETS = {
     "drums": _DRUMS,
