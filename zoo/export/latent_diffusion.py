@@ -98,8 +98,8 @@ def unet_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         if not name.startswith("denoiser."):
             continue
         if name.startswith("denoiser.pooled."):
-            part, *kind = name.split(".")[2:]
-            found[".".join(["add_embedding", _POOLED.get(part, part), *kind])] = tensor.contiguous()
+            own, *rest = name.split(".")[2:]
+            found[".".join(["add_embedding", _POOLED.get(own, own), *rest])] = tensor.contiguous()
             continue
         theirs = renamed(name.removeprefix("denoiser."), NETWORK_NAMES)
         inside = _INSIDE.match(theirs)

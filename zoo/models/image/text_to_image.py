@@ -59,17 +59,17 @@ class LatentDiffusionConfig:
     """Share of channels dropped in training in the encoder of prompts."""
     image_size: int = bounded(64, 8, 512)
     """Height and width of pictures in pixels."""
-    autoencoder_widths: tuple[int, ...] = bounded((32, 64, 64), 4, 1024)
+    autoencoder_widths: tuple[int, ...] = bounded((32, 64, 96, 96), 4, 1024)
     """Feature maps of the autoencoder at full size, half size and so on; the last is the size of the codes."""
-    latent_channels: int = bounded(4, 1, 64)
+    latent_channels: int = bounded(12, 1, 64)
     """Channels of a code."""
     kl_weight: float = bounded(2e-3, 0.0, 10.0)
     """Weight of the divergence of codes from a standard normal, in nats a number, beside the pixels' difference."""
-    widths: tuple[int, ...] = bounded((64, 128, 192), 4, 1024)
+    widths: tuple[int, ...] = bounded((128, 192), 4, 1024)
     """Feature maps of the denoiser at the codes' size, half of it and so on."""
     blocks: int = bounded(1, 1, 8)
     """Residual blocks of each size on the way down; one more on the way up."""
-    attention_from: int = bounded(1, 0, 8)
+    attention_from: int = bounded(0, 0, 8)
     """Widths, from the first one on, whose blocks are not followed by attention: those of large maps, where it costs
     most."""
     groups: int = bounded(8, 1, 64)
@@ -364,7 +364,7 @@ ENTRY = Entry(
     model=LatentDiffusion,
     tiny=LatentDiffusionConfig(
         vocab_size=64, context_length=16, text_dim=16, text_layers=1, num_heads=2, dropout=0.0, image_size=32,
-        autoencoder_widths=(8, 8), widths=(8, 16), groups=4, sampling_steps=4,
+        autoencoder_widths=(8, 8), latent_channels=4, widths=(8, 16), groups=4, sampling_steps=4,
     ),
     summary="Draws an emoji from a sentence in English or Chinese, in the style that the sentence names.",
     summary_zh="按一句中文或英文画出表情，风格由句中的词指定。",
