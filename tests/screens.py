@@ -36,6 +36,8 @@ HEAD = """# The app, page by page
 Each page as it stands after its button was pressed: in English on a desk, in Chinese on a telephone. The pictures are
 taken by `python tests/screens.py`.
 """
+RECORDING = ROOT / "zoo" / "pretrained" / "wavenet.spoken-digits" / "samples" / "sheet.wav"
+"""What a page gets that wants a recording."""
 UNDRIVEN = re.compile(r"captioning|describing|doctor|replay|training|voice")
 """Pages that want a file or a training first."""
 
@@ -71,17 +73,22 @@ def places(page: Page, path: tuple[str, ...] = (), words: tuple[str, ...] = ()) 
 
 
 def run(page: Page, place: Place) -> None:
-    """Give the page a picture or a drawing where it wants one, press its button and wait for the line below."""
+    """Give the page the picture, drawing or recording it wants, press its button and wait for the line below."""
     buttons = page.locator('button[id$="_run"]:visible')
     if UNDRIVEN.search(place.name) or not buttons.count():
         return
     prefix = str(buttons.first.get_attribute("id")).removesuffix("_run")
     given, pad = page.locator(f"#{prefix}_examples button:has(img)"), page.locator('[id$="_pad"]:visible')
+    recorder = page.locator(f"#{prefix}_recording")
     if given.count():
         given.first.click()
         page.wait_for_timeout(3000)
     elif pad.count():
         draw_seven(page, str(pad.first.get_attribute("id")))
+    elif recorder.count():
+        recorder.get_by_label("Upload file").first.click()
+        recorder.locator("input[type=file]").set_input_files(RECORDING)
+        page.wait_for_timeout(3000)
     buttons.first.click()
     source = page.locator(f"#{prefix}_source textarea")
     if source.count():
