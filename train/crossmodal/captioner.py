@@ -21,13 +21,13 @@ _EMOJI_DIGITS = Recipe(
     dataset="emoji_digits",
     metric="exact names",
     better="higher",
-    steps=2400,
+    steps=7200,
     batch_size=64,
     precision="auto",
     weights="int8",
-    warmup=150,
-    ema_decay=0.998,
-    evaluate_every=200,
+    warmup=300,
+    ema_decay=0.999,
+    evaluate_every=600,
     save_every=100,
 )
 PRESETS = {"emoji-digits": _EMOJI_DIGITS, "tiny": tiny(_EMOJI_DIGITS, ENTRY.tiny)}
