@@ -65,7 +65,7 @@ class LatentDiffusionConfig:
     """Channels of a code."""
     kl_weight: float = bounded(2e-3, 0.0, 10.0)
     """Weight of the divergence of codes from a standard normal, in nats a number, beside the pixels' difference."""
-    widths: tuple[int, ...] = bounded((128, 192), 4, 1024)
+    widths: tuple[int, ...] = bounded((96, 160), 4, 1024)
     """Feature maps of the denoiser at the codes' size, half of it and so on."""
     blocks: int = bounded(1, 1, 8)
     """Residual blocks of each size on the way down; one more on the way up."""
