@@ -41,6 +41,8 @@ _WRITTEN = {
     TEXT_TO_IMAGE, CAPTIONING,
 }  # fmt: skip
 """Tasks that have a sheet of samples."""
+_QUALITY = 85
+"""Of pictures in a timeline: without loss they would take more than twice the room."""
 _SENTENCES = ("Please enter your password.", "There are seven people in this conference.", "I am sorry, try again.")
 
 
@@ -139,14 +141,14 @@ def write_snapshot(name: str, model: Any, stem: Path, tokenizer: Any, data: Any)
             if MUSIC_GENERATION in tasks:
                 drawn(*_music(model, 8)).save(path, lossless=True, method=6)
             elif ANY_TO_ANY in tasks:
-                _plane(model).save(path, lossless=True, method=6)
+                _plane(model).save(path, quality=_QUALITY, method=6)
             elif TEXT_TO_IMAGE in tasks:
-                _prompted(model, tokenizer, 1).save(path, quality=85, method=6)
-            elif IMAGE_TRANSLATION in tasks:  # in full colour: without loss they would take four times the room
-                _translations(model, 6, 1).save(path, quality=85, method=6)
+                _prompted(model, tokenizer, 1).save(path, quality=_QUALITY, method=6)
+            elif IMAGE_TRANSLATION in tasks:
+                _translations(model, 6, 1).save(path, quality=_QUALITY, method=6)
             else:
                 picture = _pictures(model, 8) if IMAGE_GENERATION in tasks else _confusion(model, data)
-                picture.save(path, lossless=True, method=6)
+                picture.save(path, quality=_QUALITY, method=6)
     return path
 
 
