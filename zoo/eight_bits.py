@@ -33,3 +33,8 @@ def restored(codes: np.ndarray, scales: np.ndarray) -> np.ndarray:
     """codes int8 (n, ...), scales float16 (n, 1, ...) -> their products float32 (n, ...), each a float16 number."""
     found: np.ndarray = codes.astype(np.float32) * scales.astype(np.float32)
     return found
+
+
+def packed(name: str, value: np.ndarray) -> dict[str, np.ndarray]:
+    """value float32 (n, ...) -> its codes and scales, by the names under which files hold them."""
+    return dict(zip((name, name + SCALES), round_rows(value), strict=True))

@@ -1,9 +1,9 @@
 """What a model of pictures and words searches among: emoji as vectors, kept beside the weights.
 
-catalogue.safetensors holds `pictures`, `en` and `zh`, float16 (n, d): for each concept the mean of its pictures'
-vectors in all styles, and the vectors of its names; and `text` uint8, a line for each concept as UTF-8: the character,
-its English and its Chinese name, with tabs between them. All concepts of the data set are in it, those also that the
-model has never seen: they are what is searched, not what was learnt from.
+catalogue.safetensors holds `pictures`, `en` and `zh`, (n, d) in 8 bits (`zoo.eight_bits`): for each concept the mean
+of its pictures' vectors in all styles, and the vectors of its names; and `text` uint8, a line for each concept as
+UTF-8: the character, its English and its Chinese name, with tabs between them. All concepts of the data set are in it,
+those also that the model has never seen: they are what is searched, not what was learnt from.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from zoo.checkpoint import CheckpointError, read_header
 from zoo.data.captions import CATALOGUE, LANGUAGES, Captioned
 from zoo.data.dialogue import padded
 from zoo.data.pairs import as_floats
+from zoo.eight_bits import SCALES, packed, restored
 from zoo.engine import Network
 
 MAX_CONCEPTS, MAX_TEXT = 50_000, 8 << 20
 """Concepts, and bytes of their names, in a file that is read."""
 _ROWS = 64
 _SIDES = ("pictures", *LANGUAGES)
-_DTYPES = {**dict.fromkeys(_SIDES, "F16"), "text": "U8"}
+_DTYPES = {**dict.fromkeys(_SIDES, "I8"), **{side + SCALES: "F16" for side in _SIDES}, "text": "U8"}
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,9 @@ def save(catalogue: Catalogue, folder: Path) -> None:
 
     lines = zip(catalogue.emoji, *(catalogue.names[language] for language in LANGUAGES), strict=True)
     text = "\n".join("\t".join(line) for line in lines).encode()
-    tensors = {side: catalogue.vectors[side].astype(np.float16) for side in _SIDES}
+    tensors: dict[str, np.ndarray] = {}
+    for side in _SIDES:
+        tensors |= packed(side, catalogue.vectors[side])
     save_file({**tensors, "text": np.frombuffer(text, np.uint8)}, folder / CATALOGUE)
 
 
@@ -96,7 +99,7 @@ def load(folder: Path) -> Catalogue:
     wanted, text = shapes["pictures"], shapes["text"]
     if (
         len(wanted) != 2 or not 0 < wanted[0] <= MAX_CONCEPTS or any(shapes[side] != wanted for side in _SIDES)
-        or len(text) != 1 or text[0] > MAX_TEXT
+        or any(shapes[side + SCALES] != (wanted[0], 1) for side in _SIDES) or len(text) != 1 or text[0] > MAX_TEXT
     ):  # fmt: skip
         raise CheckpointError(f"{path} has tensors of the shapes {shapes}, which do not fit together")
     found = load_file(path)
@@ -106,7 +109,7 @@ def load(folder: Path) -> Catalogue:
         raise CheckpointError(f"{path}: the names are not UTF-8") from error
     if len(lines) != wanted[0] or any(len(line) != 1 + len(LANGUAGES) or not all(line) for line in lines):
         raise CheckpointError(f"{path}: there are {wanted[0]:,} concepts, and their names are others or damaged")
-    vectors = {side: found[side].astype(np.float32) for side in _SIDES}
+    vectors = {side: restored(found[side], found[side + SCALES]) for side in _SIDES}
     if not all(np.isfinite(one).all() for one in vectors.values()):
         raise CheckpointError(f"{path} holds values that are not finite")
     emoji, *names = (tuple(column) for column in zip(*lines, strict=True))

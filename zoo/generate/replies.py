@@ -1,8 +1,8 @@
 """Replies that people gave, as vectors: what a replier answers with. Kept beside the weights in replies.safetensors.
 
-The file holds `vectors` float16 (n, d), `text` uint8 (all replies as UTF-8, one after the other), `ends` int32 (n,),
-where each ends in it, and `language` uint8 (n,), 0 English and 1 Chinese. None of the replies has a word of
-`zoo.data.dialogue.RUDE`.
+The file holds `vectors` (n, d) in 8 bits with their scales (`zoo.eight_bits`), `text` uint8 (all replies as UTF-8, one
+after the other), `ends` int32 (n,), where each ends in it, and `language` uint8 (n,), 0 English and 1 Chinese. None of
+the replies has a word of `zoo.data.dialogue.RUDE`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from zoo.checkpoint import CheckpointError, read_header
 from zoo.data.dialogue import REPLIES, is_rude, padded
+from zoo.eight_bits import SCALES, packed, restored
 from zoo.engine import Network
 from zoo.noise import permutation
 
@@ -28,7 +29,7 @@ SHORTEST, LONGEST = 4, 160
 MAX_REPLIES, MAX_TEXT = 50_000, 8 << 20
 """Replies, and bytes of their text, in a file that is read."""
 _ROWS = 64
-_DTYPES = {"vectors": "F16", "text": "U8", "ends": "I32", "language": "U8"}
+_DTYPES = {"vectors": "I8", "vectors" + SCALES: "F16", "text": "U8", "ends": "I32", "language": "U8"}
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def gather(network: Network, tokenizer: Any, exchanges: Any, count: int = COUNT)
                 found += np.bincount(own[nearest], minlength=len(found))
     best = np.sort(np.argsort(-found, kind="stable")[:count])
     best = best[found[best] > 0]
-    return Replies(tuple(texts[i] for i in best), languages[best], vectors[best].astype(np.float16).astype(np.float32))
+    return Replies(tuple(texts[i] for i in best), languages[best], vectors[best])
 
 
 def _fits(reply: str, language: str) -> bool:
@@ -105,7 +106,7 @@ def save(replies: Replies, folder: Path) -> None:
 
     encoded = [text.encode() for text in replies.texts]
     tensors: dict[str, np.ndarray] = {
-        "vectors": replies.vectors.astype(np.float16),
+        **packed("vectors", replies.vectors),
         "text": np.frombuffer(b"".join(encoded), np.uint8),
         "ends": np.cumsum([len(one) for one in encoded], dtype=np.int32),
         "language": replies.languages.astype(np.uint8),
@@ -128,13 +129,14 @@ def load(folder: Path) -> Replies:
     if (
         not 0 < count <= MAX_REPLIES or shapes["language"] != (count,) or len(shapes["text"]) != 1
         or shapes["text"][0] > MAX_TEXT or len(shapes["vectors"]) != 2 or shapes["vectors"][0] != count
+        or shapes["vectors" + SCALES] != (count, 1)
     ):  # fmt: skip
         raise CheckpointError(f"{path} has tensors of the shapes {shapes}, which do not fit together")
     found = load_file(path)
     ends, text = found["ends"], found["text"].tobytes()
     if ends[0] < 0 or (np.diff(ends) < 0).any() or ends[-1] != len(text) or found["language"].max() >= len(LANGUAGES):
         raise CheckpointError(f"{path}: the ends of the replies, or their languages, are damaged")
-    vectors = found["vectors"].astype(np.float32)
+    vectors = restored(found["vectors"], found["vectors" + SCALES])
     if not np.isfinite(vectors).all():
         raise CheckpointError(f"{path} holds values that are not finite")
     try:
