@@ -14,6 +14,7 @@ _MNIST = Recipe(
     steps=6000,
     batch_size=64,
     precision="auto",
+    weights="int8",
     evaluate_every=1500,  # an evaluation draws 200 pictures, each in many steps
     snapshots=8,
     save_every=500,

@@ -16,6 +16,7 @@ _PIXELS = Recipe(
     steps=15_000,
     batch_size=16,
     precision="auto",
+    weights="int8",
     evaluate_every=2500,
     save_every=1000,
 )

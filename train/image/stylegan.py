@@ -17,6 +17,7 @@ _FASHION = Recipe(
     warmup=1,
     clip_norm=0.0,
     precision="auto",
+    weights="int8",
     log_every=64,  # a whole number of penalties
     evaluate_every=1500,
     save_every=1000,
