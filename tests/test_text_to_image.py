@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from zoo.engine.graphs import Graphs
 from zoo.engine.modules import Modules
 from zoo.export.graphs import export as write_graphs
 from zoo.export.latent_diffusion import latent_scheduler_config, unet_config, unet_tensors, vae_config, vae_tensors
-from zoo.generate import prompting
+from zoo.generate import catalogue, library, prompting
 from zoo.generate.image import Pictures
 from zoo.generate.inputs import InputError
 from zoo.generate.provenance import look, png
@@ -293,6 +294,26 @@ def test_the_page_draws_a_text(zoo: Path) -> None:
     *_, last = page.draw_emoji(NAME, "a cat", "google", 2, 5, 2, 1.5)
     assert Path(last[0]).is_file() and NAME in last[1] and "seed 5" in last[1]
     assert "draw_emoji" in {str(one.api_name) for one in crossmodal.build().fns.values()}
+
+
+def test_the_page_says_whether_a_text_names_an_emoji_that_was_learnt_from(zoo: Path) -> None:
+    from zoo.ui import prompting as page
+
+    assert not (zoo / "contrastive.emoji").exists()
+    *_, plain = page.draw_emoji(NAME, "grinning face", "google", 1, 5, 2, 1.5)
+    assert "\n" not in plain[1]  # no matcher, nothing said
+    try:
+        known = catalogue.load(tiny_zoo.match(zoo))
+        library._added.clear()
+        lines = []
+        for text in (known.names["en"][0], known.names["en"][known.held_out.argmax()], "a wholly new thing"):
+            *_, last = page.draw_emoji(NAME, text, "google", 1, 5, 2, 1.5)
+            lines.append(last[1].splitlines()[-1])
+    finally:
+        shutil.rmtree(zoo / "contrastive.emoji")
+    assert lines[0] == f"learnt from: {known.emoji[0]} {known.names['en'][0]} · {known.names['zh'][0]}"
+    assert lines[1].startswith(f"never seen before, a best effort: {known.emoji[known.held_out.argmax()]} ")
+    assert lines[2].startswith("no emoji has this name")
 
 
 # Measures

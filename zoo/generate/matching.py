@@ -25,7 +25,7 @@ from zoo.entry import IMAGE_TEXT_MATCHING
 from zoo.generate import catalogue, library
 from zoo.generate.catalogue import Catalogue
 from zoo.generate.inputs import InputError, one_of, whole, words
-from zoo.generate.languages import check_language, plain
+from zoo.generate.languages import check_language, language_of, plain
 from zoo.generate.library import Loaded, Source, source_of
 from zoo.generate.provenance import drawing
 from zoo.generate.sampling import probabilities
@@ -75,18 +75,32 @@ def find(model: str = "contrastive.emoji", text: str = "", *, top: int = 8) -> M
     Raises InputError for a text that is empty, too long, or in a language that the model cannot read.
     """
     text = plain(words("the description", text, longest=MAX_TEXT))
-    if not text:
-        raise InputError("the description is empty; say in English or Chinese what the emoji shows")
     top = whole("the number of emoji", top, 1, MAX_TOP)
-    found = library.get(model, IMAGE_TEXT_MATCHING)
-    known, tokenizer = _catalogue_of(found, model), tokenizer_of(found)
-    check_language(tokenizer, text, model)
-    count, seen = len(tokenizer.encode(text).ids), found.network.config.context_length
-    if count > seen:
-        raise InputError(f"the description has {count} tokens; {model} sees {seen} at once: make it shorter")
-    vector = catalogue.of_captions(found.network, tokenizer, [text])[0]
+    found, known, vector = _searched(model, text)
     source = source_of(found, model, "crossmodal.find", {"text": text, "top": top})
     return Matches(_nearest(known, _shares(found.network, known.vectors["pictures"], vector), top), source)
+
+
+@dataclass(frozen=True)
+class Known:
+    """The concept whose name is `nearest` to a text; whether the text `is_its_name`, and whether it was `learnt`."""
+
+    nearest: Match
+    is_its_name: bool
+    learnt: bool
+
+
+def nearest_name(model: str = "contrastive.emoji", text: str = "") -> Known:
+    """Among the names in the language of a text of up to 300 characters, the nearest to it.
+
+    Raises InputError as `find` does.
+    """
+    text, language = plain(words("the description", text, longest=MAX_TEXT)), language_of(text)
+    found, known, vector = _searched(model, text)
+    shares = _shares(found.network, known.vectors[language], vector)
+    same = [name.casefold() == text.casefold() for name in known.names[language]]
+    best = same.index(True) if True in same else int(shares.argmax())
+    return Known(_match(known, best, shares), same[best], not known.held_out[best])
 
 
 def describe(
@@ -156,6 +170,19 @@ def sample_matches(network: Network, tokenizer: Any) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _searched(model: str, text: str) -> tuple[Loaded, Catalogue, np.ndarray]:
+    """A matcher, what it searches among, and the vector of a text (d,). Raises InputError."""
+    if not text:
+        raise InputError("the description is empty; say in English or Chinese what the emoji shows")
+    found = library.get(model, IMAGE_TEXT_MATCHING)
+    known, tokenizer = _catalogue_of(found, model), tokenizer_of(found)
+    check_language(tokenizer, text, model)
+    count, seen = len(tokenizer.encode(text).ids), found.network.config.context_length
+    if count > seen:
+        raise InputError(f"the description has {count} tokens; {model} sees {seen} at once: make it shorter")
+    return found, known, catalogue.of_captions(found.network, tokenizer, [text])[0]
+
+
 def _seen(picture: Any, size: int) -> np.ndarray:
     """What a picture shows, as large as emoji show it: uint8 (size, size, 3). Raises InputError."""
     shown = trimmed(photograph(picture, MIN_SIDE))
@@ -164,9 +191,11 @@ def _seen(picture: Any, size: int) -> np.ndarray:
 
 
 def _nearest(known: Catalogue, shares: np.ndarray, top: int) -> tuple[Match, ...]:
-    english, chinese = (known.names[language] for language in LANGUAGES)
-    best = np.argsort(-shares, kind="stable")[:top]
-    return tuple(Match(known.emoji[i], english[i], chinese[i], float(shares[i])) for i in best)
+    return tuple(_match(known, int(i), shares) for i in np.argsort(-shares, kind="stable")[:top])
+
+
+def _match(known: Catalogue, i: int, shares: np.ndarray) -> Match:
+    return Match(known.emoji[i], known.names["en"][i], known.names["zh"][i], float(shares[i]))
 
 
 def _shares(network: Network, among: np.ndarray, vector: np.ndarray) -> np.ndarray:

@@ -8,10 +8,11 @@ from typing import Any
 
 import gradio as gr
 
-from zoo.entry import TEXT_TO_IMAGE
-from zoo.generate import library
+from zoo.entry import IMAGE_TEXT_MATCHING, TEXT_TO_IMAGE
+from zoo.generate import library, matching
 from zoo.generate import prompting as generate
 from zoo.generate.image import MAX_GUIDANCE, MAX_STEPS
+from zoo.generate.inputs import InputError
 from zoo.ui import files
 from zoo.ui.controls import (
     PROGRESS,
@@ -53,7 +54,18 @@ def draw_emoji(
             progress(step, desc=say("drawing_steps"))
             yield gr.skip(), gr.skip()
         else:
-            yield files.picture(step.sheet, step.source.record), step.source.line()
+            line = step.source.line()
+            yield files.picture(step.sheet, step.source.record), "\n".join(filter(None, (line, _known(prompt))))
+
+
+def _known(prompt: str) -> str:
+    """Whether a prompt names an emoji that was learnt from, by the list of a matcher; "" where none can say."""
+    try:
+        known = matching.nearest_name(library.choices(IMAGE_TEXT_MATCHING)[0], prompt)
+    except (IndexError, InputError):
+        return ""
+    what = ("known_emoji" if known.learnt else "unseen_emoji") if known.is_its_name else "unnamed_emoji"
+    return say(what, emoji=known.nearest.title)
 
 
 def offered() -> bool:
