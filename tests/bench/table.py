@@ -148,9 +148,32 @@ def measured(name: str = "speed") -> list[dict[str, Any]]:
     return [json.loads(line) for line in (DOCS / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-PAGES = {"speed": tables, "generation": generation_tables}
+def sound_tables(lines: list[dict[str, Any]]) -> dict[str, str]:
+    """What `real_time.py` and `first_sound.py` printed, a row for each thing that is made."""
+    made: dict[str, dict[str, float]] = {}
+    for line in lines:
+        what, _, figure = line["name"].rpartition(": ")
+        made.setdefault(what, {})[figure] = line["value"]
+    columns = ("seconds of one core a second of sound", "the whole call", "first sound")
+    rows = [
+        "| what is made | core's seconds a second of sound | the whole call | first sound |",
+        "|---|---:|---:|---:|",
+    ]
+    for what, figures in made.items():
+        if what:  # the time of loading stands apart
+            shown = (f"{figures[one]:.3g} s" if one in figures else "" for one in columns)
+            rows.append(f"| {what} | {' | '.join(shown)} |")
+    return {"sound": "\n".join(rows)}
+
+
+PAGES = {
+    "speed": ("speed", tables),
+    "generation": ("generation", generation_tables),
+    "sound": ("generation", sound_tables),
+}
+"""By the name of the file that holds the lines: the page, and what makes its tables."""
 
 if __name__ == "__main__":
-    for name, make in PAGES.items():
-        path = DOCS / f"{name}.md"
+    for name, (page, make) in PAGES.items():
+        path = DOCS / f"{page}.md"
         path.write_text(filled(path.read_text(encoding="utf-8"), make(measured(name))), encoding="utf-8")
