@@ -1,6 +1,6 @@
 """An answer of the assistant as one file, a ZIP that says how each of its parts was made; and such a file made again.
 
-It holds reply.txt, and as far as they were made reply.wav and reply.png (or emoji.txt, for an emoji that was found),
+It holds reply.txt, and as far as they were made reply.wav and reply.png (or emoji.txt, for an emoji that is not drawn),
 each as `zoo.generate.provenance` writes it, with the steps before it as its parents; index.json, the same to be looked
 through; and answer.html, a page that shows and plays it all, without a network. The last two follow from the parts.
 
@@ -103,7 +103,7 @@ def of(answer: Answer) -> bytes:
         parts["reply.wav"] = wav(sound.waveform, sound.sample_rate, sound.source.record)
     if answer.picture is not None and answer.seen is not None:
         parts["reply.png"] = png(answer.picture, answer.seen)
-    if answer.emoji is not None and answer.seen is not None:
+    elif answer.emoji is not None and answer.seen is not None:
         parts["emoji.txt"] = txt(answer.emoji.text, answer.seen).encode()
     lacks = {"sound": answer.no_sound, "picture": answer.no_picture}
     return pack(parts, {form: lack.what for form, lack in lacks.items() if lack is not None})
@@ -213,7 +213,10 @@ def _check_together(parts: Mapping[str, Marked]) -> None:
         raise ProvenanceError("reply.txt in the ZIP does not say what the number was read from")
     before = (text,) if text.operation == "text.reply" else text.parents
     for name, marked in parts.items():
-        if name != "reply.txt" and marked.record.parents != before:
+        parents = marked.record.parents
+        if name == "reply.png" and [one.operation for one in parents] == ["crossmodal.find"]:
+            parents = parents[0].parents  # the emoji that was found first
+        if name != "reply.txt" and parents != before:
             raise ProvenanceError(f"{name} in the ZIP was made from another answer than reply.txt")
     if {"reply.png", "emoji.txt"} <= parts.keys():
         raise ProvenanceError("the ZIP holds both reply.png and emoji.txt; an answer has one of them")

@@ -7,7 +7,7 @@ The rules are few, and a step tells which was followed:
 2. A number is answered by itself, in words (by rule), drawn and said: a single digit by a joint model, where there is
    one, else every digit by the models that draw and say digits.
 3. All else is answered by a model of dialogues. Its reply, or as much of the beginning as a model takes, is read aloud,
-   in English alone, and drawn; where no model draws from words, the emoji that fits it is found.
+   in English alone; the emoji that fits it is found, and drawn by its name where a model draws from words.
 
 A form whose model is not installed, or whose model refuses, is left out, and the answer says why. There is no state:
 what is remembered is the history that is handed in.
@@ -84,9 +84,9 @@ class Step:
 class Answer:
     """An answer as far as it has come; `done` when it ends.
 
-    `said` is what was typed, or the digit that was heard. `sound`, and `picture` or `emoji` (the character that was
-    found, with its names), are None until they are made, or for good: then `no_sound` and `no_picture` say why. `text`,
-    `sound` and what is seen each have a record, with those of the steps before it.
+    `said` is what was typed, or the digit that was heard. `sound`, and `picture` and `emoji` (the character that was
+    found, with its names), are None until they are made, or for good: `no_sound` and `no_picture` say why there is no
+    sound, and neither of the two. `text`, `sound` and what is seen each have a record, with those of the steps before.
     """
 
     said: str
@@ -98,7 +98,7 @@ class Answer:
     picture: Image.Image | None = None
     emoji: matching.Matches | None = None
     seen: Record | None = None
-    """The record of the picture, or of the emoji."""
+    """The record of the picture; where there is none, of the emoji."""
     no_picture: Lack | None = None
     done: bool = False
 
@@ -230,33 +230,37 @@ def _voiced(text: str, parent: Record, seed: int) -> speech.Speech | Lack:
 
 
 def _drawn(so_far: Answer, seed: int) -> Iterator[float | Answer]:
-    """The answer with a picture of its text, or an emoji, or the reason why there is none."""
-    parents, text = (so_far.record,), so_far.text
+    """The answer with the emoji that fits its text, drawn by its name; with one of the two; or why there is none.
+
+    A model that draws has learnt names of things: of a whole sentence it makes less than of the emoji found for it. A
+    sentence it gets where it cannot read the name, or nothing finds one.
+    """
     painters, finders = library.choices(TEXT_TO_IMAGE), library.choices(IMAGE_TEXT_MATCHING)
-    lack = Lack("no_painter")
-    if painters:
+    wanted, lack = [(so_far.text, so_far.record)], Lack("no_painter")
+    if finders:
+        try:
+            found = matching.find(finders[0], beginning(so_far.text, _fits(finders[0], str)), top=1)
+            source = crossmodal.after((so_far.record,), found.source)
+            steps = (*so_far.steps, _step("found", source))
+            so_far = replace(so_far, emoji=replace(found, source=source), seen=source.record, steps=steps)
+            (best,) = found.matches
+            name = best.chinese if language_of(so_far.text) == "zh" else best.english
+            wanted.insert(0, (name, source.record))
+        except InputError as error:
+            lack = Lack("refused", str(error))
+    for text, parent in wanted if painters else []:
         try:
             part = beginning(text, _fits(painters[0], lambda one: prompting.prompt_of(one, prompting.STYLES[0])))
             for step in prompting.draw(painters[0], part, count=1, seed=seed):
                 if isinstance(step, Pictures):
-                    source = crossmodal.after(parents, step.source)
+                    source = crossmodal.after((parent,), step.source)
                     steps = (*so_far.steps, _step("drew", source))
                     yield replace(so_far, picture=step.sheet, seen=source.record, steps=steps, done=True)
                     return
                 yield step
         except InputError as error:
             lack = Lack("refused", str(error))
-    if finders:
-        try:
-            found = matching.find(finders[0], beginning(text, _fits(finders[0], str)), top=1)
-            source = crossmodal.after(parents, found.source)
-            steps = (*so_far.steps, _step("found", source))
-            found = replace(found, source=source)
-            yield replace(so_far, emoji=found, seen=source.record, steps=steps, done=True)
-            return
-        except InputError as error:
-            lack = Lack("refused", str(error))
-    yield replace(so_far, no_picture=lack, done=True)
+    yield replace(so_far, no_picture=None if so_far.emoji else lack, done=True)
 
 
 def _fits(model: str, prompt: Callable[[str], str]) -> Callable[[str], bool]:

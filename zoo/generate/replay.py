@@ -68,6 +68,7 @@ _RECORDING = ("given.recording",)
 _SAMPLER = ("steps", "guidance")
 _SOUND = {"wav": "", "png": "spectrogram"}
 _REPLY = ("text.reply",)
+_FOUND = "crossmodal.find"
 _SAID = ("history", "message", "max_new_tokens", "temperature", "top_k", "top_p", "repetition_penalty")
 _READINGS = ("crossmodal.read_number", "crossmodal.recognise_drawing", "crossmodal.recognise_speech")
 
@@ -147,7 +148,9 @@ OPERATIONS = {
     "text.compose": Operation(
         text.compose, ("form", "title", "author", "acrostic", "temperature", "top_k", "top_p"), {"txt": ""}
     ),
-    "image.draw_prompt": Operation(prompting.draw, ("text", "style", "count", "steps", "guidance"), _PICTURES, _REPLY),
+    "image.draw_prompt": Operation(
+        prompting.draw, ("text", "style", "count", "steps", "guidance"), _PICTURES, (*_REPLY, _FOUND)
+    ),
     "crossmodal.find": Operation(matching.find, ("text", "top"), {"txt": ""}, _REPLY, seeded=False),
     "crossmodal.number_in_words": Operation(
         crossmodal.number_in_words, ("digits",), {"txt": ""}, _READINGS, seeded=False, modelled=False
@@ -167,6 +170,7 @@ _STEPS = {
     "given.drawing": (("height", "width", "values"), ()),
     "given.recording": (("samples", "sample_rate"), ()),
     "text.reply": (_SAID, ()),
+    _FOUND: (("text", "top"), _REPLY),
 }
 """Steps that may stand before others: their parameters, and what stands before them."""
 
@@ -196,9 +200,13 @@ _WORDS = {
         "the reply that it was made from begins {here} here; the file says that it is {stated}",
         "它所依据的回复在这里以 {here} 开头，文件里写的是 {stated}",
     ),
+    "found": (
+        "the emoji that was found first is {here} here; the file says that it is {stated}",
+        "先找到的表情在这里是 {here}，文件里写的是 {stated}",
+    ),
     "unchecked": (
-        "the reply that it was made from is by {here}, which is not installed here: that it is {stated} is not checked",
-        "它所依据的回复出自 {here}，这里没有这个模型，所以无法核对它是否为 {stated}",
+        "what it was made from is by {here}, which is not installed here: that it is {stated} is not checked",
+        "它所依据的内容出自 {here}，这里没有这个模型，所以无法核对它是否为 {stated}",
     ),
     "size": ("the size differs: {stated} in the file, {here} here", "大小不同：文件里是 {stated}，这里是 {here}"),
     "pixels": (
@@ -406,6 +414,8 @@ def _parents(record: Record, name: str) -> tuple[tuple[Record, ...], list[Differ
         return (), []
     if record.parents[0].operation == "text.reply":
         return _replied(record.parents[0], str(record.parameters["text"]))
+    if record.parents[0].operation == _FOUND:
+        return _found(record.parents[0], str(record.parameters["text"]))
     parent, stated = record.parents[0], str(record.parameters["digits"])
     if parent.operation == "crossmodal.read_number":
         read, again = crossmodal.read_number(parent.parameters["text"]), parent
@@ -426,6 +436,21 @@ def _replied(parent: Record, stated: str) -> tuple[tuple[Record, ...], list[Diff
     *_, made = _run(operation, parent, name)
     follows = _letters(made.text).startswith(_letters(stated))
     return (made.source.record,), [] if follows else [Difference("reply", quoted(stated), quoted(made.text))]
+
+
+def _found(parent: Record, stated: str) -> tuple[tuple[Record, ...], list[Difference]]:
+    """An emoji found again for a reply made again, and whether what was drawn is one of its names."""
+    operation = _checked(parent, "txt")
+    before, differences = _replied(parent.parents[0], str(parent.parameters["text"]))
+    name = _installed(parent)
+    if name is None:
+        again = replace(parent, parents=before)
+        return (again,), [*differences, Difference("unchecked", quoted(stated), parent.model or "?")]
+    (made,) = _run(operation, parent, name)
+    best = made.matches[0]
+    if stated not in (best.english, best.chinese):
+        differences = [*differences, Difference("found", quoted(stated), quoted(best.english))]
+    return (replace(made.source.record, parents=before),), differences
 
 
 def _letters(text: str) -> str:
