@@ -33,6 +33,7 @@ from zoo.generate.inputs import InputError
 from zoo.generate.provenance import look, png
 from zoo.generate.replay import Replay, replay
 from zoo.losses import gaussian_kl
+from zoo.models.image import text_to_image
 from zoo.models.image.text_to_image import LatentDiffusion, LatentDiffusionConfig
 from zoo.nn.ddim import LATENT_LIMIT, sample
 from zoo.noise import Noise
@@ -150,6 +151,26 @@ def test_an_empty_prompt_takes_the_place_of_the_share_that_is_withheld() -> None
     assert not torch.isclose(told.loss(given, Noise(2))["loss"], wanted)
 
 
+def test_a_picture_is_encoded_once_while_the_denoiser_learns_and_only_so_many_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, noise = shaken().float(), Noise(1)
+    images, ids = 2 * noise.uniform(5, 3, 32, 32) - 1, noise.integers(60, 5, 16)
+    shown = torch.tensor([4, 0, 9, 1, 7])
+    wanted = model.errors(images, ids, Noise(2))
+    monkeypatch.setattr(text_to_image, "REMEMBERED", 4)
+    torch.testing.assert_close(model.errors(images, ids, Noise(2), shown), wanted, rtol=1e-4, atol=1e-4)
+    assert list(model.codes) == [4, 0, 9, 1]
+    encoded: list[int] = []
+    encode = model.autoencoder.encode
+    monkeypatch.setattr(model.autoencoder, "encode", lambda seen: encoded.append(len(seen)) or encode(seen))
+    torch.testing.assert_close(model.errors(images, ids, Noise(2), shown), wanted, rtol=1e-4, atol=1e-4)
+    assert encoded == [1], "the one that was not kept"
+    order = torch.tensor([3, 1])
+    model.encoded(images[order], shown[order])
+    assert encoded == [1] and "codes" not in str(list(model.state_dict()))
+
+
 def test_guidance_goes_from_the_empty_prompt_through_the_prompt_and_further() -> None:
     model = shaken().float()
     ids, latents = Noise(4).integers(60, 2, 16), Noise(5).normal(2, model.latent_dim)
@@ -183,6 +204,13 @@ def test_a_prompt_is_a_style_and_a_caption_filled_up_to_the_full_length() -> Non
         languages.add("en" if text else "zh")
         assert (style if text else style.split("，")[0]) == VENDORS[data.vendors[index]]
     assert languages == set(LANGUAGES)
+    seen: dict[int, torch.Tensor] = {}
+    for epoch in range(6):
+        batch = data.batch(np.arange(len(data)), epoch)
+        for number, image in zip(batch["shown"].tolist(), batch["image"], strict=True):
+            assert torch.equal(seen.setdefault(number, image), image)
+    assert len(data) < len(seen) <= 2 * len(data)
+    assert "shown" not in load("emoji_names", "validation", TINY, sample=True).batch(np.arange(2))
     assert np.array_equal(prompt_ids(data.tokenizer, [data.prompt(3, 1)], 16)[0], found["ids"][3].numpy())
 
 

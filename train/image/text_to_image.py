@@ -24,17 +24,17 @@ def build(recipe: Recipe, data: Any) -> nn.Module:
 
 _EMOJI = Recipe(
     config=LatentDiffusionConfig(),
-    algorithm=SingleLoss(learning_rate=1e-3, weight_decay=0.01),
+    algorithm=SingleLoss(learning_rate=2e-3, weight_decay=0.01),
     dataset="emoji_names",
     metric="loss",
     base="text_to_image.autoencoder, contrastive.emoji",
-    steps=6000,
-    batch_size=48,
+    steps=12_000,
+    batch_size=64,
     precision="auto",
     warmup=200,
-    ema_decay=0.998,
-    evaluate_every=500,
-    save_every=100,
+    ema_decay=0.999,
+    evaluate_every=1000,
+    save_every=200,
     snapshots=8,
     weights="int8",
 )
@@ -43,10 +43,13 @@ _AUTOENCODER = replace(
     config=LatentDiffusionConfig(stage="autoencoder"),
     metric="PSNR",
     better="higher",
+    algorithm=SingleLoss(learning_rate=1e-3, weight_decay=0.01),
     base="",
     steps=1500,
+    batch_size=48,
     ema_decay=0.99,
     evaluate_every=300,
+    save_every=100,
     weights="float16",  # what is learnt after it learns on its codes
 )
 PRESETS = {"emoji": _EMOJI, "autoencoder": _AUTOENCODER, "tiny": replace(tiny(_EMOJI, ENTRY.tiny), base="")}

@@ -182,7 +182,8 @@ class Prompted(Captioned):
     """As `Captioned`, but with one prompt a picture: the vendor's name as a word for the style, then a caption.
 
     ids int64 (n, context_length), filled up with 0. The language is drawn anew for each epoch in training, and else
-    goes by the sample's number; pictures are mirrored at most.
+    goes by the sample's number; pictures are mirrored at most, so that in training `shown` int64 (n,) numbers all that
+    there is to see.
     """
 
     def batch(self, indices: np.ndarray, epoch: int = 0) -> dict[str, Any]:
@@ -190,10 +191,13 @@ class Prompted(Captioned):
         import torch
 
         prompts = [self.prompt(int(index), epoch) for index in indices]
-        return {
+        found = {
             "image": torch.from_numpy(as_floats(self.pictures(indices, epoch))),
             "ids": torch.from_numpy(prompt_ids(self.tokenizer, prompts, self.context_length)),
         }
+        if self.training:
+            found["shown"] = torch.from_numpy(2 * indices + self.mirrored(indices, epoch))
+        return found
 
     def prompt(self, index: int, epoch: int = 0) -> str:
         """The prompt of a sample."""
@@ -204,12 +208,15 @@ class Prompted(Captioned):
     def pictures(self, indices: np.ndarray, epoch: int = 0) -> np.ndarray:
         """Pictures of these samples: uint8 (n, 3, size, size)."""
         found = self.images[indices]
-        if self.training:
-            for i, index in enumerate(indices):
-                flip = Noise(_PICTURE, _stream(epoch, int(index))).uniform_array(1)[0]
-                if self.concepts[self.numbers[index]].mirrors and flip < 0.5:
-                    found[i] = found[i, :, :, ::-1].copy()
+        turned = self.mirrored(indices, epoch)
+        found[turned] = found[turned, :, :, ::-1]
         return found
+
+    def mirrored(self, indices: np.ndarray, epoch: int) -> np.ndarray:
+        """Which of these samples are mirrored in the epoch: half of those that may be, in training; bool (n,)."""
+        drawn = [Noise(_PICTURE, _stream(epoch, int(index))).uniform_array(1)[0] < 0.5 for index in indices]
+        may = [self.training and self.concepts[self.numbers[index]].mirrors for index in indices]
+        return np.array(drawn, bool) & np.array(may, bool)
 
 
 def in_style(style: str, text: str, language: str) -> str:

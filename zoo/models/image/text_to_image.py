@@ -65,11 +65,11 @@ class LatentDiffusionConfig:
     """Channels of a code."""
     kl_weight: float = bounded(2e-3, 0.0, 10.0)
     """Weight of the divergence of codes from a standard normal, in nats a number, beside the pixels' difference."""
-    widths: tuple[int, ...] = bounded((96, 160), 4, 1024)
+    widths: tuple[int, ...] = bounded((64, 128), 4, 1024)
     """Feature maps of the denoiser at the codes' size, half of it and so on."""
     blocks: int = bounded(1, 1, 8)
     """Residual blocks of each size on the way down; one more on the way up."""
-    attention_from: int = bounded(0, 0, 8)
+    attention_from: int = bounded(1, 0, 8)
     """Widths, from the first one on, whose blocks are not followed by attention: those of large maps, where it costs
     most."""
     groups: int = bounded(8, 1, 64)
@@ -116,6 +116,10 @@ class LatentDiffusionConfig:
     def latent_size(self) -> int:
         """Height and width of a code."""
         return int(self.image_size // 2 ** (len(self.autoencoder_widths) - 1))
+
+
+REMEMBERED = 50_000
+"""Pictures whose codes are kept while the denoiser learns; each takes twice its code's numbers in float32."""
 
 
 def mixture(query: Tensor, key: Tensor, value: Tensor, num_heads: int) -> Tensor:
@@ -252,6 +256,7 @@ class LatentDiffusion(nn.Module):
         self.config = config
         self.vocab_size, self.context_length = config.vocab_size, config.context_length
         self.latent_dim = config.latent_channels * config.latent_size**2
+        self.codes: dict[int, Tensor] = {}
         self.schedule = Schedule(config.noise_schedule, config.train_steps, config.prediction)
         self.autoencoder = Autoencoder(config.autoencoder_widths, config.latent_channels, config.groups)
         self.captions = CaptionEncoder(
@@ -290,7 +295,7 @@ class LatentDiffusion(nn.Module):
             return self.reconstruction(batch["image"], noise)
         withheld = noise.uniform(len(batch["ids"])) < self.config.prompt_dropout
         ids = torch.where(withheld[:, None], self.empty, batch["ids"])
-        return {"loss": self.errors(batch["image"], ids, noise).mean()}
+        return {"loss": self.errors(batch["image"], ids, noise, batch.get("shown")).mean()}
 
     def reconstruction(self, images: Tensor, noise: Noise) -> dict[str, Tensor]:
         """The mean absolute difference of pixels, and the divergence of the codes in nats."""
@@ -301,11 +306,30 @@ class LatentDiffusion(nn.Module):
         loss = difference + self.config.kl_weight * kl / self.latent_dim
         return {"loss": loss, "reconstruction": difference, "kl": kl}
 
-    def errors(self, images: Tensor, ids: Tensor, noise: Noise) -> Tensor:
-        """images in [-1, 1], ids int64 (n, context_length) -> the mean square error of each prediction, (n,)."""
+    def encoded(self, images: Tensor, shown: Tensor | None) -> Tensor:
+        """images in [-1, 1] -> their codes' means and log variances, (n, 2c, h, w), by the autoencoder at rest.
+
+        Where `shown` int64 (n,) numbers all that there is to see, each is encoded once, by itself, and remembered:
+        beside a small denoiser the encoder would take most of a step.
+        """
+        with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
+            if shown is None:
+                return torch.cat(self.autoencoder.encode(images), dim=1)
+            found = []
+            for i, number in enumerate(shown.tolist()):
+                code = self.codes.get(number)
+                if code is None:
+                    code = torch.cat(self.autoencoder.encode(images[i : i + 1]), dim=1)
+                    if len(self.codes) < REMEMBERED:
+                        self.codes[number] = code
+                found.append(code)
+            return torch.cat(found)
+
+    def errors(self, images: Tensor, ids: Tensor, noise: Noise, shown: Tensor | None = None) -> Tensor:
+        """images in [-1, 1], ids int64 (n, context_length) -> the mean square error of each prediction, (n,); `shown`
+        as for `encoded`."""
         n = len(images)
-        with torch.no_grad():
-            mean, log_variance = (half.float() for half in self.autoencoder.encode(images))
+        mean, log_variance = self.encoded(images, shown).chunk(2, dim=1)
         latents = mean + (0.5 * log_variance).exp() * noise.normal(*mean.shape)
         time = torch.from_numpy(spread_times(noise, n, self.config.train_steps)).to(images.device)
         epsilon = noise.normal(*latents.shape)
