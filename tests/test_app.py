@@ -31,6 +31,7 @@ TALES, STYLES = "gpt.stories", "stylegan.fashion-mnist"
 WAVENET, SPEAKER = "wavenet.spoken-digits", "jackson"
 JOINT = "trimodal_digits.digits"
 CHOIR = "music_transformer.chorales"
+CAPTIONER = "captioner.emoji-digits"
 DRUMMER = "wavegan.drums"
 VOICE = "tts.telephone"
 VOCODER = "waveglow.telephone"
@@ -47,6 +48,7 @@ ENDPOINTS = {
     "resynthesise_speech",
     "read_aloud",
     "play_drums", "hit_drum",
+    "describe_picture", "describe_digit",
 }  # fmt: skip
 
 
@@ -466,6 +468,17 @@ def test_a_groove_is_played_by_generated_drums_and_each_can_be_heard_alone(clien
         assert 0.1 < reader.getnframes() / 16000 < 2
 
 
+def test_a_picture_and_a_drawn_digit_are_put_into_words(client: Any, grin: Path, seven: Path) -> None:
+    for language in ("en", "zh"):
+        told, tokens, line, _ = client.predict(
+            CAPTIONER, gradio_client.handle_file(grin), language, 4, api_name="/describe_picture"
+        )
+        assert told and "<" in tokens and CAPTIONER in line
+    for language, word in {"en": "seven", "zh": "七"}.items():
+        told, *_ = client.predict(CAPTIONER, gradio_client.handle_file(seven), language, 4, api_name="/describe_digit")
+        assert word in told
+
+
 def test_a_number_in_words_becomes_a_picture_and_a_sound(client: Any) -> None:
     judged, said, picture, sound, line = client.predict("四十二", SPEAKER, 0, api_name="/from_text")
     assert "forty-two" in said and "四十二" in said
@@ -637,6 +650,8 @@ GOOD: dict[str, dict[str, Any]] = {
         "seeds": "",
     },
     "hit_drum": {"model": DRUMMER, "instrument": "snare", "seed": 1},
+    "describe_picture": {"model": CAPTIONER, "picture": None, "language": "en", "beams": 4},
+    "describe_digit": {"model": CAPTIONER, "picture": None, "language": "en", "beams": 4},
     "timeline": {"model": GAN, "moment": 3},
     "diagnose": {"run": doctor.gallery()[0]},
     "diagnose_upload": {"files": None},
@@ -722,6 +737,10 @@ BAD = [
     *(("play_drums", "swing", v) for v in (-1, 2, "x", None)),
     *(("play_drums", "bars", v) for v in (0, 99, 1.5, "x", None)),
     *(("hit_drum", "instrument", v) for v in ("gong", "", None, 5)),
+    *((n, "picture", v) for n in ("describe_picture", "describe_digit")
+      for v in (None, "nothing", {"path": "/etc/passwd"}, 5)),
+    *((n, "language", v) for n in ("describe_picture", "describe_digit") for v in ("fr", "", None)),
+    *((n, "beams", v) for n in ("describe_picture", "describe_digit") for v in (0, 9, 1.5, "x", None)),
     *(("timeline", "moment", v) for v in (0, -1, 2.5, 31, 1e300, "x", None, [])),
     *(("diagnose", "run", v) for v in ("nothing", "../mnist", "", LONG, None, 5)),
     *(("diagnose_upload", "files", v) for v in (None, [], "nothing", [{"path": "/etc/passwd"}], 5)),
