@@ -17,11 +17,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 from serving import ROOT, served
 from test_browser import WAIT, draw_seven, visitor
+
+from zoo.data.source import read
 
 LANGUAGES = {"en": ("en-US", 1280), "zh": ("zh-CN", 390)}
 TABS = """() => [...document.querySelectorAll("[role=tab]")].filter(tab => tab.checkVisibility()).map(tab => {
@@ -38,7 +41,7 @@ taken by `python tests/screens.py`.
 """
 RECORDING = ROOT / "zoo" / "pretrained" / "wavenet.spoken-digits" / "samples" / "sheet.wav"
 """What a page gets that wants a recording."""
-UNDRIVEN = re.compile(r"captioning|describing|doctor|replay|training|voice")
+UNDRIVEN = re.compile(r"doctor|replay|training|voice")
 """Pages that want a file or a training first."""
 
 
@@ -79,12 +82,16 @@ def run(page: Page, place: Place) -> None:
         return
     prefix = str(buttons.first.get_attribute("id")).removesuffix("_run")
     given, pad = page.locator(f"#{prefix}_examples button:has(img)"), page.locator('[id$="_pad"]:visible')
-    recorder = page.locator(f"#{prefix}_recording")
+    recorder, upload = page.locator(f"#{prefix}_recording"), page.locator(f"#{prefix}_picture input[type=file]")
     if given.count():
         given.first.click()
         page.wait_for_timeout(3000)
     elif pad.count():
         draw_seven(page, str(pad.first.get_attribute("id")))
+    elif upload.count():
+        bytes_of: Any = read("emoji_names", "train", sample=True).columns["google"][0]
+        upload.set_input_files({"name": "emoji.png", "mimeType": "image/png", "buffer": bytes_of["bytes"]})
+        page.wait_for_timeout(3000)
     elif recorder.count():
         recorder.get_by_label("Upload file").first.click()
         recorder.locator("input[type=file]").set_input_files(RECORDING)
