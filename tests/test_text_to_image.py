@@ -33,6 +33,7 @@ from zoo.generate.inputs import InputError
 from zoo.generate.provenance import look, png
 from zoo.generate.replay import Replay, replay
 from zoo.losses import gaussian_kl
+from zoo.metrics import judges
 from zoo.models.image import text_to_image
 from zoo.models.image.text_to_image import LatentDiffusion, LatentDiffusionConfig
 from zoo.nn.ddim import LATENT_LIMIT, sample
@@ -212,6 +213,17 @@ def test_a_prompt_is_a_style_and_a_caption_filled_up_to_the_full_length() -> Non
     assert len(data) < len(seen) <= 2 * len(data)
     assert "shown" not in load("emoji_names", "validation", TINY, sample=True).batch(np.arange(2))
     assert np.array_equal(prompt_ids(data.tokenizer, [data.prompt(3, 1)], 16)[0], found["ids"][3].numpy())
+
+
+def test_faces_animals_and_food_are_a_part_of_all_emoji_with_the_tokens_of_the_whole() -> None:
+    whole, part = (load(name, "train", TINY, sample=True) for name in ("emoji_names", "emoji_nature"))
+    assert isinstance(whole, Prompted) and isinstance(part, Prompted)
+    assert whole.tokenizer.to_str() == part.tokenizer.to_str()
+    names = [one.names["en"] for one in part.concepts]
+    assert 5 < len(names) < len(whole.concepts) and set(names) < {one.names["en"] for one in whole.concepts}
+    assert {"grinning face", "fox"} & set(names) and not [name for name in names if name.startswith("flag: ")]
+    assert part.prompt(0, 0).startswith(VENDORS[part.vendors[0]])
+    assert judges.judge_of("emoji_nature") == judges.judge_of("emoji_names")
 
 
 def test_the_second_training_begins_with_the_first_ones_weights() -> None:

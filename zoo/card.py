@@ -30,6 +30,7 @@ LANGUAGES: dict[str, str | list[str]] = {
     "dialogue": ["en", "zh"],
     "emoji_digits": ["en", "zh"],
     "emoji_names": ["en", "zh"],
+    "emoji_nature": ["en", "zh"],
     "fairy_tales": "en",
     "python_stdlib": "code",
     "ljspeech_mini": "en",

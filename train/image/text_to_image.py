@@ -25,10 +25,10 @@ def build(recipe: Recipe, data: Any) -> nn.Module:
 _EMOJI = Recipe(
     config=LatentDiffusionConfig(),
     algorithm=SingleLoss(learning_rate=2e-3, weight_decay=0.01),
-    dataset="emoji_names",
+    dataset="emoji_nature",  # of all emoji an hour of a core makes blots
     metric="loss",
     base="text_to_image.autoencoder, contrastive.emoji",
-    steps=12_000,
+    steps=9000,
     batch_size=64,
     precision="auto",
     warmup=200,
@@ -41,6 +41,7 @@ _EMOJI = Recipe(
 _AUTOENCODER = replace(
     _EMOJI,
     config=LatentDiffusionConfig(stage="autoencoder"),
+    dataset="emoji_names",
     metric="PSNR",
     better="higher",
     algorithm=SingleLoss(learning_rate=1e-3, weight_decay=0.01),

@@ -43,6 +43,8 @@ MAX_TURN, MAX_SHIFT, MIN_SCALE, MAX_SCALE = math.radians(12), 0.08, 0.8, 1.15
 """How training pictures are turned, moved (as a share of their side) and scaled at most."""
 _ONE_SIDED = re.compile(r"\b(left|right|clockwise|anticlockwise|counterclockwise|o[’']clock|thirty)\b")
 _UNMIRRORED = ("symbols", "flags")
+GROUPS = {"emoji_nature": ("smileys-emotion", "animals-nature", "food-drink")}
+"""Data sets that are a part of `emoji_names`: the groups of emoji in them. Their tokens are those of the whole."""
 _CAPTION, _PICTURE, _PROMPT = 21, 22, 24
 """Seeds of what is drawn at random; the stream is (epoch, index)."""
 
@@ -93,6 +95,10 @@ class Captioned:
         rows = np.arange(len(every))
         if split != "test":
             rows = np.flatnonzero(validation_rows(table.columns["codepoint"]) == (split == "validation"))
+        read_of = [every[row] for row in rows]
+        if name in GROUPS:
+            groups = [table.labels["group"][number] for number in table.columns["group"]]
+            rows = np.array([row for row in rows if groups[row] in GROUPS[name]], np.int64)
         self.concepts = [every[row] for row in rows]
         drawn = [
             (number, vendor)
@@ -104,7 +110,7 @@ class Captioned:
         self.images = sized(np.stack(pictures).transpose(0, 3, 1, 2), config.image_size)
         self.numbers, self.vendors = np.array(drawn, np.int64).T
         self.tokenizer = tokenizer or train_pieces(
-            (text for one in self.concepts for language in LANGUAGES for text in _words(one, language)), PIECES
+            (text for one in read_of for language in LANGUAGES for text in _words(one, language)), PIECES
         )
 
     def __len__(self) -> int:

@@ -27,7 +27,7 @@ def load(
     which are errors otherwise. Raises ValueError or OSError as `zoo.data.source.read` does.
     """
     from zoo.data.audio import Clips
-    from zoo.data.captions import Captioned, Prompted
+    from zoo.data.captions import GROUPS, Captioned, Prompted
     from zoo.data.chorales import open_chorales
     from zoo.data.described import Described
     from zoo.data.dialogue import open_dialogue
@@ -69,7 +69,7 @@ def load(
         return open_chorales(name, split, config, sample=sample)
     if name == "emoji" and hasattr(config, "source"):
         return emoji_pairs(name, split, config, sample=sample, skip=skip)
-    if name == "emoji_names":
+    if name == "emoji_names" or name in GROUPS:
         kind = Prompted if hasattr(config, "latent_channels") else Captioned
         return kind(name, split, config, sample=sample, tokenizer=tokenizer)
     if name == "emoji_digits":

@@ -112,6 +112,10 @@ INFOS: dict[str, Info] = {
             _EMOJI, folder="emoji",
         ),
         Info(
+            "emoji_nature", "Emoji of faces, animals and food in four open styles, with names", "cc-by-sa-4.0",
+            "https://emojibase.dev", "", _EMOJI, folder="emoji",
+        ),
+        Info(
             "emoji_digits", "Emoji in four open styles, with names, and the digits of MNIST", "cc-by-sa-4.0",
             "https://emojibase.dev", "",
             f"{_EMOJI}; digits: Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, 1998 (MNIST, CC BY-SA 3.0)", folder="emoji",

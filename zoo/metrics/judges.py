@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PINS = Path(__file__).with_name("judges.json")
-PART_OF = {"emoji_faces": "emoji_vendors"}
+PART_OF = {"emoji_faces": "emoji_vendors", "emoji_nature": "emoji_names"}
 """Data sets that are parts of another, with its classes: its judge is theirs."""
 
 
