@@ -16,18 +16,19 @@ import torch
 from serving import endpoint_handler
 
 from train.algorithms.single_loss import SingleLoss
+from train.image.text_to_image import finish
 from train.recipe import course
 from train.sources import Sources
 from zoo import checkpoint, export, hub, registry, verify
 from zoo.__main__ import DONE, main
-from zoo.data.captions import LANGUAGES, Prompted, prompt_ids
+from zoo.data.captions import CONCEPTS, LANGUAGES, Prompted, prompt_ids
 from zoo.data.image import VENDORS
 from zoo.data.load import load
 from zoo.engine.graphs import Graphs
 from zoo.engine.modules import Modules
 from zoo.export.graphs import export as write_graphs
 from zoo.export.latent_diffusion import latent_scheduler_config, unet_config, unet_tensors, vae_config, vae_tensors
-from zoo.generate import catalogue, library, prompting
+from zoo.generate import library, prompting
 from zoo.generate.image import Pictures
 from zoo.generate.inputs import InputError
 from zoo.generate.provenance import look, png
@@ -339,21 +340,30 @@ def test_the_page_draws_a_text(zoo: Path) -> None:
 def test_the_page_says_whether_a_text_names_an_emoji_that_was_learnt_from(zoo: Path) -> None:
     from zoo.ui import prompting as page
 
-    assert not (zoo / "contrastive.emoji").exists()
-    *_, plain = page.draw_emoji(NAME, "grinning face", "google", 1, 5, 2, 1.5)
-    assert "\n" not in plain[1]  # no matcher, nothing said
+    def said(text: str) -> str:
+        prompting._concepts.cache_clear()
+        *_, last = page.draw_emoji(NAME, text, "google", 1, 5, 2, 1.5)
+        return "\n".join(last[1].splitlines()[1:])
+
+    data = load("emoji_names", "train", TINY, sample=True)
+    assert isinstance(data, Prompted)
+    assert said("grinning face") == ""  # no list, nothing said
     try:
-        known = catalogue.load(tiny_zoo.match(zoo))
+        finish(checkpoint.load(zoo / NAME).model, data, zoo / NAME)
+        first = data.concepts[0]
+        title = f"{first.emoji} {first.names['en']} · {first.names['zh']}"
+        assert said(first.names["en"].upper()) == said(first.names["zh"]) == f"learnt from: {title}"
+        assert said("a wholly new thing") == ""  # no matcher, no nearest
+        tiny_zoo.match(zoo)
         library._added.clear()
-        lines = []
-        for text in (known.names["en"][0], known.names["en"][known.held_out.argmax()], "a wholly new thing"):
-            *_, last = page.draw_emoji(NAME, text, "google", 1, 5, 2, 1.5)
-            lines.append(last[1].splitlines()[-1])
+        assert said("a wholly new thing").startswith("it has learnt from no emoji of this name, so it is a best effort")
+        assert said("a wholly new thing").rpartition(": ")[2].split()[0] in {one.emoji for one in data.concepts}
+        for damaged in ("[]", "{", json.dumps({"x": 5, "y": ["a"], "z": [1, 2]})):
+            (zoo / NAME / CONCEPTS).write_text(damaged)
+            assert said("grinning face") == ""
     finally:
-        shutil.rmtree(zoo / "contrastive.emoji")
-    assert lines[0] == f"learnt from: {known.emoji[0]} {known.names['en'][0]} · {known.names['zh'][0]}"
-    assert lines[1].startswith(f"never seen before, a best effort: {known.emoji[known.held_out.argmax()]} ")
-    assert lines[2].startswith("no emoji has this name")
+        shutil.rmtree(zoo / "contrastive.emoji", ignore_errors=True)
+        (zoo / NAME / CONCEPTS).unlink()
 
 
 # Measures

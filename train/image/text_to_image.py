@@ -1,12 +1,15 @@
 """Recipes of latent diffusion: the autoencoder first, then, on its codes, what draws from sentences."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from train.algorithms.single_loss import SingleLoss
 from train.recipe import Recipe, tiny
+from zoo.checkpoint import write_json
+from zoo.data.captions import CONCEPTS, LANGUAGES
 from zoo.data.dialogue import FIRST, LAST
 from zoo.models.image.text_to_image import ENTRY, LatentDiffusion, LatentDiffusionConfig
 
@@ -20,6 +23,13 @@ def build(recipe: Recipe, data: Any) -> nn.Module:
         "end_token": tokenizer.token_to_id(LAST),
     }
     return LatentDiffusion(replace(recipe.config, **known))
+
+
+def finish(model: Any, data: Any, folder: Path) -> None:
+    """List beside the weights what was learnt from."""
+    if model.config.stage == "denoiser":
+        named = {one.emoji: [one.names[language] for language in LANGUAGES] for one in data.concepts}
+        write_json(folder / CONCEPTS, named)
 
 
 _EMOJI = Recipe(

@@ -34,6 +34,8 @@ SEPARATORS = {"en": ", ", "zh": "，"}
 """What stands between a name and keywords."""
 CATALOGUE = "catalogue.safetensors"
 """The file of a checkpoint folder that holds the concepts among which is searched; see `zoo.generate.catalogue`."""
+CONCEPTS = "concepts.json"
+"""The file of a checkpoint folder that lists what it has learnt to draw: emoji -> English and Chinese name."""
 PIECES = 5000
 """Tokens of the tokenizer at most."""
 NAME_ALONE, WITH_NAME = 0.4, 0.75

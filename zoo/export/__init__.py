@@ -13,7 +13,7 @@ from pathlib import Path
 
 from zoo import checkpoint
 from zoo.config import suggestion
-from zoo.data.captions import CATALOGUE
+from zoo.data.captions import CATALOGUE, CONCEPTS
 from zoo.data.dialogue import REPLIES
 from zoo.export.bert import write_bert
 from zoo.export.clip import write_clip
@@ -93,7 +93,7 @@ def write_onnx(folder: Path, out: Path, bits: int = 32) -> None:
 
     Graphs that are missing, or of other weights, are made. Raises CheckpointError as `zoo.export.graphs.export` does.
     """
-    for name in ("config.json", "model.safetensors", "tokenizer.json", REPLIES, CATALOGUE):
+    for name in ("config.json", "model.safetensors", "tokenizer.json", REPLIES, CATALOGUE, CONCEPTS):
         if (folder / name).is_file():
             shutil.copy(folder / name, out / name)
     if not copy_graphs(folder, out, bits):

@@ -3,8 +3,7 @@
 catalogue.safetensors holds `pictures`, `en` and `zh`, (n, d) in 8 bits (`zoo.eight_bits`): for each concept the mean
 of its pictures' vectors in all styles, and the vectors of its names; and `text` uint8, a line for each concept as
 UTF-8: the character, its English and its Chinese name, with tabs between them. All concepts of the data set are in it,
-those also that the model has never seen: they are what is searched, not what was learnt from. `held_out` uint8 (n,) is
-1 for these, of the validation and test splits.
+those also that the model has never seen: they are what is searched, not what was learnt from.
 """
 
 from __future__ import annotations
@@ -27,18 +26,16 @@ MAX_CONCEPTS, MAX_TEXT = 50_000, 8 << 20
 """Concepts, and bytes of their names, in a file that is read."""
 _ROWS = 64
 _SIDES = ("pictures", *LANGUAGES)
-_DTYPES = {**dict.fromkeys(_SIDES, "I8"), **{side + SCALES: "F16" for side in _SIDES}, "text": "U8", "held_out": "U8"}
+_DTYPES = {**dict.fromkeys(_SIDES, "I8"), **{side + SCALES: "F16" for side in _SIDES}, "text": "U8"}
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """`emoji` and `names` (by language), one for each concept; `vectors` ("pictures", "en" and "zh") float32 (n, d);
-    `held_out` bool (n,), True for concepts that were not learnt from."""
+    """`emoji` and `names` (by language), one for each concept; `vectors` ("pictures", "en" and "zh") float32 (n, d)."""
 
     emoji: tuple[str, ...]
     names: dict[str, tuple[str, ...]]
     vectors: dict[str, np.ndarray]
-    held_out: np.ndarray
 
 
 def of_pictures(network: Network, images: np.ndarray) -> np.ndarray:
@@ -57,19 +54,18 @@ def of_captions(network: Network, tokenizer: Any, texts: list[str]) -> np.ndarra
 def gather(network: Network, tokenizer: Any, *, sample: bool = False) -> Catalogue:
     """The concepts of the data set, or of its bundled sample, as a network sees them. Raises as `zoo.data` does."""
     config = SimpleNamespace(image_size=network.config.image_size, context_length=network.config.context_length)
-    concepts, pictures, held_out = [], [], []
+    concepts, pictures = [], []
     for split in ("train", "validation", "test"):
         data = Captioned("emoji_names", split, config, sample=sample, tokenizer=tokenizer)
         vectors = of_pictures(network, data.images)
         total = np.zeros((len(data.concepts), vectors.shape[1]), np.float32)
         np.add.at(total, data.numbers, vectors)
         concepts += data.concepts
-        held_out += [split != "train"] * len(data.concepts)
         pictures.append(total)
     names = {language: tuple(one.names[language] for one in concepts) for language in LANGUAGES}
     found = {"pictures": _unit(np.concatenate(pictures))}
     found |= {language: of_captions(network, tokenizer, list(names[language])) for language in LANGUAGES}
-    return Catalogue(tuple(one.emoji for one in concepts), names, found, np.array(held_out))
+    return Catalogue(tuple(one.emoji for one in concepts), names, found)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
@@ -83,7 +79,7 @@ def save(catalogue: Catalogue, folder: Path) -> None:
 
     lines = zip(catalogue.emoji, *(catalogue.names[language] for language in LANGUAGES), strict=True)
     text = "\n".join("\t".join(line) for line in lines).encode()
-    tensors: dict[str, np.ndarray] = {"held_out": catalogue.held_out.astype(np.uint8)}
+    tensors: dict[str, np.ndarray] = {}
     for side in _SIDES:
         tensors |= packed(side, catalogue.vectors[side])
     save_file({**tensors, "text": np.frombuffer(text, np.uint8)}, folder / CATALOGUE)
@@ -103,8 +99,7 @@ def load(folder: Path) -> Catalogue:
     wanted, text = shapes["pictures"], shapes["text"]
     if (
         len(wanted) != 2 or not 0 < wanted[0] <= MAX_CONCEPTS or any(shapes[side] != wanted for side in _SIDES)
-        or any(shapes[side + SCALES] != (wanted[0], 1) for side in _SIDES) or shapes["held_out"] != wanted[:1]
-        or len(text) != 1 or text[0] > MAX_TEXT
+        or any(shapes[side + SCALES] != (wanted[0], 1) for side in _SIDES) or len(text) != 1 or text[0] > MAX_TEXT
     ):  # fmt: skip
         raise CheckpointError(f"{path} has tensors of the shapes {shapes}, which do not fit together")
     found = load_file(path)
@@ -118,4 +113,4 @@ def load(folder: Path) -> Catalogue:
     if not all(np.isfinite(one).all() for one in vectors.values()):
         raise CheckpointError(f"{path} holds values that are not finite")
     emoji, *names = (tuple(column) for column in zip(*lines, strict=True))
-    return Catalogue(emoji, dict(zip(LANGUAGES, names, strict=True)), vectors, found["held_out"].astype(bool))
+    return Catalogue(emoji, dict(zip(LANGUAGES, names, strict=True)), vectors)

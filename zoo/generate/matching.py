@@ -8,7 +8,7 @@ no emoji of is answered with the nearest there is, and a low share.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -81,26 +81,17 @@ def find(model: str = "contrastive.emoji", text: str = "", *, top: int = 8) -> M
     return Matches(_nearest(known, _shares(found.network, known.vectors["pictures"], vector), top), source)
 
 
-@dataclass(frozen=True)
-class Known:
-    """The concept whose name is `nearest` to a text; whether the text `is_its_name`, and whether it was `learnt`."""
-
-    nearest: Match
-    is_its_name: bool
-    learnt: bool
-
-
-def nearest_name(model: str = "contrastive.emoji", text: str = "") -> Known:
-    """Among the names in the language of a text of up to 300 characters, the nearest to it.
+def nearest_name(model: str, text: str, among: Collection[str]) -> Match | None:
+    """The emoji, one of the characters `among`, whose name is nearest to a text of up to 300 characters, in its
+    language; None where the model knows none of them. Its share is that of all names.
 
     Raises InputError as `find` does.
     """
     text, language = plain(words("the description", text, longest=MAX_TEXT)), language_of(text)
     found, known, vector = _searched(model, text)
     shares = _shares(found.network, known.vectors[language], vector)
-    same = [name.casefold() == text.casefold() for name in known.names[language]]
-    best = same.index(True) if True in same else int(shares.argmax())
-    return Known(_match(known, best, shares), same[best], not known.held_out[best])
+    rows = [row for row, emoji in enumerate(known.emoji) if emoji in among]
+    return _match(known, rows[int(shares[rows].argmax())], shares) if rows else None
 
 
 def describe(

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
-from zoo.data.captions import in_style, prompt_ids
+from zoo.checkpoint import CheckpointError, read_json
+from zoo.data.captions import CONCEPTS, in_style, prompt_ids
 from zoo.data.image import VENDORS
 from zoo.engine import diffusion
-from zoo.entry import TEXT_TO_IMAGE
-from zoo.generate import library
+from zoo.entry import IMAGE_TEXT_MATCHING, TEXT_TO_IMAGE
+from zoo.generate import library, matching
 from zoo.generate.grid import grid, to_bytes
 from zoo.generate.image import ENLARGED, MAX_GUIDANCE, MAX_STEPS, Pictures, sheet_of
 from zoo.generate.inputs import InputError, number, one_of, seed_of, whole, words
@@ -65,6 +70,51 @@ def draw(
     if tokens > seen:
         raise InputError(f"the prompt has {tokens} tokens with its style; {model} sees {seen} at once: make it shorter")
     return _drawn(found, model, prompt, count, seed, steps, weight, {"text": text, "style": style})
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """An emoji that a model has learnt from, with both names; whether a text `is_its_name`."""
+
+    emoji: str
+    english: str
+    chinese: str
+    is_its_name: bool = True
+
+    @property
+    def title(self) -> str:
+        """The character and both names."""
+        return f"{self.emoji} {self.english} · {self.chinese}"
+
+
+def nearest_learnt(model: str, text: str) -> Learnt | None:
+    """Of the emoji that a model has learnt from the one that a text names, else the nearest to it by the names, as a
+    matcher of pictures and words sees it; None where the model does not list them, or no matcher can say."""
+    found = library.get(model, TEXT_TO_IMAGE)
+    concepts = {one.emoji: one for one in _concepts(found.folder, found.sha256)}
+    said = plain(text).casefold()
+    for one in concepts.values():
+        if said in (one.english.casefold(), one.chinese.casefold()):
+            return one
+    try:
+        near = matching.nearest_name(library.choices(IMAGE_TEXT_MATCHING)[0], text, concepts)
+    except (IndexError, InputError):
+        return None
+    return replace(concepts[near.emoji], is_its_name=False) if near else None
+
+
+@lru_cache(maxsize=4)
+def _concepts(folder: Path, sha256: str) -> tuple[Learnt, ...]:
+    """What a checkpoint folder lists, as far as it is emoji with two names each: no drawing depends on it."""
+    try:
+        listed = read_json(folder / CONCEPTS).items()
+    except CheckpointError:
+        return ()
+    return tuple(Learnt(emoji, *names) for emoji, names in listed if _are_two(names))
+
+
+def _are_two(names: Any) -> bool:
+    return isinstance(names, list) and list(map(type, names)) == [str, str]
 
 
 def _drawn(

@@ -8,11 +8,10 @@ from typing import Any
 
 import gradio as gr
 
-from zoo.entry import IMAGE_TEXT_MATCHING, TEXT_TO_IMAGE
-from zoo.generate import library, matching
+from zoo.entry import TEXT_TO_IMAGE
+from zoo.generate import library
 from zoo.generate import prompting as generate
 from zoo.generate.image import MAX_GUIDANCE, MAX_STEPS
-from zoo.generate.inputs import InputError
 from zoo.ui import files
 from zoo.ui.controls import (
     PROGRESS,
@@ -55,17 +54,13 @@ def draw_emoji(
             yield gr.skip(), gr.skip()
         else:
             line = step.source.line()
-            yield files.picture(step.sheet, step.source.record), "\n".join(filter(None, (line, _known(prompt))))
+            yield files.picture(step.sheet, step.source.record), "\n".join(filter(None, (line, _known(model, prompt))))
 
 
-def _known(prompt: str) -> str:
-    """Whether a prompt names an emoji that was learnt from, by the list of a matcher; "" where none can say."""
-    try:
-        known = matching.nearest_name(library.choices(IMAGE_TEXT_MATCHING)[0], prompt)
-    except (IndexError, InputError):
-        return ""
-    what = ("known_emoji" if known.learnt else "unseen_emoji") if known.is_its_name else "unnamed_emoji"
-    return say(what, emoji=known.nearest.title)
+def _known(model: str, prompt: str) -> str:
+    """Whether a prompt names an emoji that was learnt from, and else the nearest that does; "" where none can say."""
+    known = generate.nearest_learnt(model, prompt)
+    return "" if known is None else say("known_emoji" if known.is_its_name else "unknown_emoji", emoji=known.title)
 
 
 def offered() -> bool:

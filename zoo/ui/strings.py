@@ -390,10 +390,9 @@ _STRINGS: dict[str, tuple[str, str]] = {
         "与录音的距离 {vocoded}；Griffin-Lim {plain}（0 为相同）",
     ),
     "known_emoji": ("learnt from: {emoji}", "学过的表情：{emoji}"),
-    "unseen_emoji": ("never seen before, a best effort: {emoji}", "从未见过，尽力而画：{emoji}"),
-    "unnamed_emoji": (
-        "no emoji has this name, so it is a best effort; the nearest name: {emoji}",
-        "没有叫这个名字的表情，尽力而画；名称最接近的是：{emoji}",
+    "unknown_emoji": (
+        "it has learnt from no emoji of this name, so it is a best effort; the nearest: {emoji}",
+        "没有学过叫这个名字的表情，尽力而画；学过的里面最接近的是：{emoji}",
     ),
     # cross-modal
     "cross_intro": (
