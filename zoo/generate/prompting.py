@@ -25,7 +25,7 @@ from zoo.noise import Noise
 
 STYLES = VENDORS
 """Words for styles: who drew the emoji that were learnt from."""
-EXAMPLES = ("smiling face with sunglasses", "blue cat", "red car", "哭泣的脸", "绿色的苹果", "戴帽子的狗")
+EXAMPLES = ("smiling face with sunglasses", "strawberry", "blue cat", "哭泣的脸", "青苹果", "戴帽子的狗")
 """Prompts of a sheet of samples, and of the page."""
 MAX_TEXT, MAX_COUNT = 300, 16
 """Characters of a prompt, and pictures drawn at once."""

@@ -473,9 +473,9 @@ _STRINGS: dict[str, tuple[str, str]] = {
     "step_found": ("emoji found", "找到表情"),
     "step_joined": ("drawn and said", "画出并读出"),
     "prompting_intro": (
-        "Say what to draw, in English or Chinese, and choose a style. A small model that has learnt from emoji alone "
-        "draws it; what it has never seen it draws as well as it can.",
-        "用中文或英文说要画什么，再选风格。只学过表情的小模型来画；没见过的东西它只能尽力。",
+        "Say what to draw, in English or Chinese, and choose a style. A small model that has learnt from emoji of "
+        "faces, animals and food alone draws it; what it has never seen it draws as well as it can.",
+        "用中文或英文说要画什么，再选风格。小模型只学过表情里的脸、动物和食物；没见过的东西它只能尽力。",
     ),
     "prompt_to_draw": ("What to draw", "画什么"),
     "style": ("Style", "风格"),
