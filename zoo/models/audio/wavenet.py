@@ -45,8 +45,6 @@ class WaveNetConfig:
     """Width of the conditioning."""
     frame_size: int = bounded(80, 1, 1024)
     """Samples that share one conditioning vector."""
-    input_noise: int = bounded(0, 0, 32)
-    """Levels by which the samples that are heard in training are off at most: sampled ones are, too."""
     num_pitches: int = bounded(0, 0, 128)
     """Notes it can play, a semitone apart; 0 for a model of words."""
     lowest_pitch: int = bounded(36, 0, 127)
@@ -221,25 +219,17 @@ class WaveNet(nn.Module):
 
     def loss(self, batch: Mapping[str, Tensor], noise: Noise) -> dict[str, Tensor]:
         """Mean cross-entropy in nats a sample, over samples before each clip's length."""
-        nats, counted = self.negative_log_likelihood(batch, noise)
+        nats, counted = self.negative_log_likelihood(batch)
         loss = nats.sum() / counted.sum()
         return {"loss": loss, "bits_per_sample": loss.detach() / math.log(2), "items": counted.sum()}
 
-    def negative_log_likelihood(self, batch: Mapping[str, Tensor], noise: Noise | None = None) -> tuple[Tensor, Tensor]:
-        """waveform (n, t), length (n,), and what `condition` takes -> nats (n, t) and which samples count (n, t).
-
-        With `noise` the past that is heard is off by up to `input_noise` levels, each as likely (Valin and Skoglund,
-        "LPCNet", ICASSP 2019): a model that has heard recordings alone does not know its own mistakes.
-        """
+    def negative_log_likelihood(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """waveform (n, t), length (n,), and what `condition` takes -> nats (n, t) and which samples count (n, t)."""
         waveform = batch["waveform"]
         n, t = waveform.shape
         codes = mu_law_encode(waveform, self.config.levels)
         frames = torch.tensor(t // self.config.frame_size)
-        heard, most = codes, self.config.input_noise
-        if noise is not None and most:
-            off = noise.integers(2 * most + 1, n, t) - most
-            heard = (codes + off).clamp(0, self.config.levels - 1)
-        logits = self(heard, self.condition({**batch, "frames": frames}))
+        logits = self(codes, self.condition({**batch, "frames": frames}))
         counted = torch.arange(t, device=waveform.device) < batch["length"][:, None]
         nats = F.cross_entropy(logits.float().flatten(0, 1), codes.flatten(), reduction="none").view(n, t)
         return nats * counted, counted
