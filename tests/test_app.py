@@ -31,6 +31,7 @@ TALES, STYLES = "gpt.stories", "stylegan.fashion-mnist"
 WAVENET, SPEAKER = "wavenet.spoken-digits", "jackson"
 JOINT = "trimodal_digits.digits"
 CHOIR = "music_transformer.chorales"
+PAINTER = "text_to_image.emoji"
 CAPTIONER = "captioner.emoji-digits"
 DRUMMER = "wavegan.drums"
 VOICE = "tts.telephone"
@@ -49,6 +50,7 @@ ENDPOINTS = {
     "read_aloud",
     "play_drums", "hit_drum",
     "describe_picture", "describe_digit",
+    "draw_emoji",
 }  # fmt: skip
 
 
@@ -479,6 +481,12 @@ def test_a_picture_and_a_drawn_digit_are_put_into_words(client: Any, grin: Path,
         assert word in told
 
 
+def test_a_sentence_becomes_pictures_in_either_language(client: Any) -> None:
+    for prompt in ("a smiling cat", "一颗红心"):
+        sheet, line = client.predict(PAINTER, prompt, "google", 4, 0, 20, 3, api_name="/draw_emoji")
+        assert np.asarray(Image.open(sheet).convert("RGB")).std() > 20 and PAINTER in line
+
+
 def test_a_number_in_words_becomes_a_picture_and_a_sound(client: Any) -> None:
     judged, said, picture, sound, line = client.predict("四十二", SPEAKER, 0, api_name="/from_text")
     assert "forty-two" in said and "四十二" in said
@@ -652,6 +660,9 @@ GOOD: dict[str, dict[str, Any]] = {
     "hit_drum": {"model": DRUMMER, "instrument": "snare", "seed": 1},
     "describe_picture": {"model": CAPTIONER, "picture": None, "language": "en", "beams": 4},
     "describe_digit": {"model": CAPTIONER, "picture": None, "language": "en", "beams": 4},
+    "draw_emoji": {
+        "model": PAINTER, "prompt": "a red apple", "style": "google", "count": 1, "seed": 0, "steps": 2, "guidance": 2,
+    },
     "timeline": {"model": GAN, "moment": 3},
     "diagnose": {"run": doctor.gallery()[0]},
     "diagnose_upload": {"files": None},
@@ -741,6 +752,11 @@ BAD = [
       for v in (None, "nothing", {"path": "/etc/passwd"}, 5)),
     *((n, "language", v) for n in ("describe_picture", "describe_digit") for v in ("fr", "", None)),
     *((n, "beams", v) for n in ("describe_picture", "describe_digit") for v in (0, 9, 1.5, "x", None)),
+    *(("draw_emoji", "prompt", v) for v in ("", "Привет", LONG, None)),
+    *(("draw_emoji", "style", v) for v in ("apple", "", None)),
+    *(("draw_emoji", "count", v) for v in (0, 17, 1.5, "x", None)),
+    *(("draw_emoji", "steps", v) for v in (0, 101, 1.5, "x", None)),
+    *(("draw_emoji", "guidance", v) for v in (-1, 11, "x", None)),
     *(("timeline", "moment", v) for v in (0, -1, 2.5, 31, 1e300, "x", None, [])),
     *(("diagnose", "run", v) for v in ("nothing", "../mnist", "", LONG, None, 5)),
     *(("diagnose_upload", "files", v) for v in (None, [], "nothing", [{"path": "/etc/passwd"}], 5)),

@@ -92,7 +92,7 @@ def test_the_spaces_of_one_modality_carry_what_they_use() -> None:
     assert set(space.checkpoints_of("crossmodal")) == {
         "dcgan.mnist", "wavenet.spoken-digits", "resnet.mnist", "mel_resnet.spoken-digits",
         "trimodal_digits.digits", "contrastive.emoji", "bert.retrieval", "gpt.dialogue", "tts.telephone", "seq2seq.g2p",
-        "waveglow.telephone", "captioner.emoji-digits",
+        "waveglow.telephone", "captioner.emoji-digits", "text_to_image.emoji",
     }  # fmt: skip
     assert len(space.checkpoints_of("all")) == len(list(hub.PRETRAINED.glob("*/config.json")))
 

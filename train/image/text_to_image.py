@@ -37,6 +37,7 @@ _EMOJI = Recipe(
     algorithm=SingleLoss(learning_rate=2e-3, weight_decay=0.01),
     dataset="emoji_nature",  # of all emoji an hour of a core makes blots
     metric="loss",
+    keep="last",  # what it draws gets better long after what unseen emoji cost it gets worse
     base="text_to_image.autoencoder, contrastive.emoji",
     steps=9000,
     batch_size=64,
@@ -55,6 +56,7 @@ _AUTOENCODER = replace(
     metric="PSNR",
     better="higher",
     algorithm=SingleLoss(learning_rate=1e-3, weight_decay=0.01),
+    keep="best",
     base="",
     steps=1500,
     batch_size=48,
