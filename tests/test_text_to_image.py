@@ -388,7 +388,7 @@ def test_codes_and_predictions_are_measured_and_drawings_where_there_is_a_judge(
     )
     verify.judge_network.cache_clear()
     figures = {one.name: one for one in verify.measure(subject, data, budget)}
-    assert next(iter(figures)) == "R-precision" and len(figures) == 7
+    assert next(iter(figures)) == "R-precision" and len(figures) == 9
     assert all(0 <= figures[name].value <= 1 for name in figures if name.startswith("R-precision"))
     assert figures["R-precision"].floor is not None and figures["R-precision"].judge_sha256 == weights
     before = verify.Subject("text_to_image", LatentDiffusion(replace(opened.model.config, stage="autoencoder")), "")

@@ -1,7 +1,8 @@
 """Measures of what is drawn from sentences: how well prompts are followed, what is predicted, what codes lose.
 
 R-precision (Xu et al., "AttnGAN", CVPR 2018): the share of drawings whose own caption a judge of pictures and words,
-the pinned one of `emoji_names`, finds nearest among all captions. Beside it stands that of the real pictures.
+the pinned one of `emoji_names`, finds nearest among all captions. Beside it stands that of the real pictures. Of unseen
+concepts that judge knows little more than the model: it has learnt from the same ones.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ COMPOSITIONS = {
     ),
 }  # fmt: skip
 """What no emoji shows, of words that emoji have; the same in both languages."""
+_LEARNT = 120
+"""Learnt concepts that are drawn, about."""
 _DRAWN = 16
 """Pictures that are drawn at a time."""
 
@@ -64,34 +67,34 @@ def _precision(subject: Subject, data: Any, judge: Any, pinned: Any, budget: Bud
     from zoo.data import tokenizer
     from zoo.data.captions import LANGUAGES
     from zoo.data.image import VENDORS
+    from zoo.data.load import load
     from zoo.generate.prompting import prompt_of
     from zoo.hub import resolve
 
     words = tokenizer.load(resolve(pinned.name))
-    shown = range(min(len(data.concepts), budget.rows or len(data.concepts)))
-    styles = [VENDORS[number % len(VENDORS)] for number in shown]
-    real = {}
-    for row, (number, vendor) in enumerate(zip(data.numbers.tolist(), data.vendors.tolist(), strict=True)):
-        if number in shown and (VENDORS[vendor] == styles[number] or number not in real):
-            real[number] = row  # not every vendor draws every one
-    pictures = _embedded(judge, data.batch(np.array([real[number] for number in shown]))["image"])
     of = {"judge": pinned.name, "judge_sha256": pinned.sha256}
-    found, means = [], []
+    learnt: Any = load(
+        subject.dataset, "train", subject.model.config, sample=subject.sample, tokenizer=subject.tokenizer
+    )
+    every = range(len(data.concepts))[: budget.rows or None]
+    some = range(0, len(learnt.concepts), max(1, len(learnt.concepts) // min(_LEARNT, budget.rows or _LEARNT)))
+    found = []
+    for split, numbers, which in ((learnt, some, ""), (data, every, ", unseen concepts")):
+        what = "that are not in" if which else "of"
+        told, means = f"{len(numbers)} concepts {what} the training data, a drawing of each; its name among theirs", []
+        for language in LANGUAGES:
+            share, real = _told(subject, split, numbers, language, judge, words, poll)
+            means.append((share, real))
+            found.append(
+                Figure(f"R-precision{which}, {NAMES[language]}", share, "share", "higher", "generated", len(numbers),
+                       2.5 / len(numbers), floor=real, note=f"{told}; to compare: real pictures", **of)
+            )  # fmt: skip
+        if not which:
+            share, real = (float(np.mean(side)) for side in zip(*means, strict=True))
+            note = "of drawings of learnt concepts, mean of both languages; to compare: real pictures"
+            first = Figure("R-precision", share, "share", "higher", "generated", 2 * len(numbers), 2.5 / len(numbers),
+                           floor=real, note=note, **of)  # fmt: skip
     for language in LANGUAGES:
-        names = [data.concepts[number].names[language] for number in shown]
-        captions = _captions(judge, words, names)
-        prompts = [prompt_of(name, style) for name, style in zip(names, styles, strict=True)]
-        drawn = _embedded(judge, _drawn(subject, prompts, poll))
-        share, ceiling = (float((ranks_of(side @ captions.T) < 1).mean()) for side in (drawn, pictures))
-        means.append((share, ceiling))
-        note = (
-            f"{len(names)} concepts that are not in the training data, a drawing of each; its name among all of them; "
-            "to compare: real pictures"
-        )
-        found.append(
-            Figure(f"R-precision, {NAMES[language]}", share, "share", "higher", "generated", len(names),
-                   2.5 / len(names), floor=ceiling, note=note, **of)
-        )  # fmt: skip
         composed = list(COMPOSITIONS[language])
         prompts = [prompt_of(one, VENDORS[i % len(VENDORS)]) for i, one in enumerate(composed)]
         made = _embedded(judge, _drawn(subject, prompts, poll))
@@ -101,13 +104,40 @@ def _precision(subject: Subject, data: Any, judge: Any, pinned: Any, budget: Bud
             Figure(f"R-precision of compositions, {NAMES[language]}", share, "share", "higher", "generated",
                    len(composed), 2.5 / len(composed), note=note, **of)
         )  # fmt: skip
-    share, ceiling = (float(np.mean(side)) for side in zip(*means, strict=True))
-    note = "of drawings of unseen concepts, mean of both languages; to compare: real pictures"
-    return [
-        Figure("R-precision", share, "share", "higher", "generated", 2 * len(shown), 2.5 / len(shown), floor=ceiling,
-               note=note, **of),
-        *found,
-    ]  # fmt: skip
+    return [first, *found]
+
+
+def _told(
+    subject: Subject, data: Any, numbers: range, language: str, judge: Any, words: Any, poll: Poll
+) -> tuple[float, float]:
+    """The share of drawings of concepts, and of real pictures of them, whose own name is nearest among theirs.
+
+    A concept is drawn in the style of one vendor, in turn, and beside that vendor's picture, or another's who drew it.
+    """
+    from zoo.data.image import VENDORS
+    from zoo.generate.prompting import prompt_of
+
+    styles = {number: VENDORS[number % len(VENDORS)] for number in numbers}
+    real: dict[int, int] = {}
+    for row, (number, vendor) in enumerate(zip(data.numbers.tolist(), data.vendors.tolist(), strict=True)):
+        if number in styles and (VENDORS[vendor] == styles[number] or number not in real):
+            real[number] = row  # not every vendor draws every one
+    pictures = _embedded(judge, _pictures(data, np.array([real[number] for number in numbers])))
+    names = [data.concepts[number].names[language] for number in numbers]
+    captions = _captions(judge, words, names)
+    prompts = [prompt_of(name, styles[number]) for number, name in zip(numbers, names, strict=True)]
+    drawn = _embedded(judge, _drawn(subject, prompts, poll))
+    share, ceiling = (float((ranks_of(side @ captions.T) < 1).mean()) for side in (drawn, pictures))
+    return share, ceiling
+
+
+def _pictures(data: Any, rows: np.ndarray) -> Any:
+    """Pictures as they are, not as an epoch shows them: float32 (n, 3, h, w) in [-1, 1]."""
+    import torch
+
+    from zoo.data.pairs import as_floats
+
+    return torch.from_numpy(as_floats(data.images[rows]))
 
 
 def _drawn(subject: Subject, prompts: list[str], poll: Poll) -> Any:
