@@ -82,7 +82,10 @@ def run(page: Page, place: Place) -> None:
         return
     prefix = str(buttons.first.get_attribute("id")).removesuffix("_run")
     given, pad = page.locator(f"#{prefix}_examples button:has(img)"), page.locator('[id$="_pad"]:visible')
-    recorder, upload = page.locator(f"#{prefix}_recording"), page.locator(f"#{prefix}_picture input[type=file]")
+    recorder, upload = (
+        page.locator(f"#{prefix}_recording:visible"),
+        page.locator(f"#{prefix}_picture:visible input[type=file]"),
+    )
     if given.count():
         given.first.click()
         page.wait_for_timeout(3000)

@@ -31,7 +31,7 @@ from test_browser import open_tab, visitor
 from zoo import space
 from zoo.__main__ import DONE, DRIFTED, WRONG, main
 from zoo.checkpoint import write_json
-from zoo.generate import archive, assistant, library, provenance, speech
+from zoo.generate import archive, assistant, library, prompting, provenance, speech
 from zoo.generate.archive import Archive, Remade
 from zoo.generate.assistant import Answer, Lack
 from zoo.generate.inputs import InputError
@@ -124,7 +124,7 @@ def test_a_reply_is_written_read_aloud_and_drawn_and_each_step_names_its_model(z
 
 
 def test_the_emoji_found_for_a_reply_is_drawn_by_its_name_or_the_reply_where_no_model_reads_the_name(
-    only: Callable[..., Path],
+    only: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only(FINDER, PAINTER, EMOJI)
     by_name = set()
@@ -142,6 +142,11 @@ def test_the_emoji_found_for_a_reply_is_drawn_by_its_name_or_the_reply_where_no_
             assert found.text.startswith(drawn) and found.seen.parents == (found.record,)
         assert made_again(archive.of(found)).identical
     assert by_name == {True, False}, "the sample's tokenizer cannot read every name"
+    other = prompting.Learnt("x", "something else", "别的", is_its_name=False)
+    monkeypatch.setattr(prompting, "nearest_learnt", lambda model, text: other)
+    found = answered("I like films")
+    assert found.picture is None and found.no_picture is None and found.emoji is not None
+    assert done_by(found)[-1] == ("found", EMOJI) and made_again(archive.of(found)).identical
 
 
 def test_the_same_seed_gives_the_same_answer_and_another_one_another(zoo: Path) -> None:

@@ -7,7 +7,7 @@ The rules are few, and a step tells which was followed:
 2. A number is answered by itself, in words (by rule), drawn and said: a single digit by a joint model, where there is
    one, else every digit by the models that draw and say digits.
 3. All else is answered by a model of dialogues. Its reply, or as much of the beginning as a model takes, is read aloud,
-   in English alone; the emoji that fits it is found, and drawn by its name where a model draws from words.
+   in English alone; the emoji that fits it is found, and drawn by its name where a model has learnt to.
 
 A form whose model is not installed, or whose model refuses, is left out, and the answer says why. There is no state:
 what is remembered is the history that is handed in.
@@ -233,9 +233,9 @@ def _drawn(so_far: Answer, seed: int) -> Iterator[float | Answer]:
     """The answer with the emoji that fits its text, drawn by its name; with one of the two; or why there is none.
 
     A model that draws has learnt names of things: of a whole sentence it makes less than of the emoji found for it. A
-    sentence it gets where it cannot read the name, or nothing finds one.
+    sentence it gets where it cannot read the name, or nothing finds one; an emoji that it has not learnt it leaves.
     """
-    painters, finders = library.choices(TEXT_TO_IMAGE), library.choices(IMAGE_TEXT_MATCHING)
+    painters, finders = tuple(library.choices(TEXT_TO_IMAGE)), library.choices(IMAGE_TEXT_MATCHING)
     wanted, lack = [(so_far.text, so_far.record)], Lack("no_painter")
     if finders:
         try:
@@ -246,6 +246,9 @@ def _drawn(so_far: Answer, seed: int) -> Iterator[float | Answer]:
             (best,) = found.matches
             name = best.chinese if language_of(so_far.text) == "zh" else best.english
             wanted.insert(0, (name, source.record))
+            known = prompting.nearest_learnt(painters[0], name) if painters else None
+            if known and not known.is_its_name:
+                painters = ()  # it would draw a blot
         except InputError as error:
             lack = Lack("refused", str(error))
     for text, parent in wanted if painters else []:
