@@ -142,8 +142,8 @@ def test_the_emoji_found_for_a_reply_is_drawn_by_its_name_or_the_reply_where_no_
             assert found.text.startswith(drawn) and found.seen.parents == (found.record,)
         assert made_again(archive.of(found)).identical
     assert by_name == {True, False}, "the sample's tokenizer cannot read every name"
-    other = prompting.Learnt("x", "something else", "别的", is_its_name=False)
-    monkeypatch.setattr(prompting, "nearest_learnt", lambda model, text: other)
+    other = prompting.Learnt("x", "something else", "别的")
+    monkeypatch.setattr(prompting, "learnt", lambda model: {"x": other})
     found = answered("I like films")
     assert found.picture is None and found.no_picture is None and found.emoji is not None
     assert done_by(found)[-1] == ("found", EMOJI) and made_again(archive.of(found)).identical

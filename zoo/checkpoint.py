@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import registry
 from zoo.config import from_dict, suggestion, to_dict
-from zoo.eight_bits import SCALES, restored, round_rows, worth_it
+from zoo.eight_bits import SCALES, packed, restored, worth_it
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -138,11 +138,11 @@ def save(folder: Path, model: nn.Module, model_name: str, preset: str, *, labels
     import torch
 
     precision = {"float32": torch.float32, "float16": torch.float16, "int8": torch.float16}[dtype]
-    tensors = {}
+    tensors: dict[str, Tensor] = {}
     for name, tensor in model.state_dict().items():
         if dtype == "int8" and tensor.isfinite().all() and worth_it(value := tensor.detach().cpu().numpy()):
-            codes, scales = round_rows(value)  # in the kernel's own layout, such as channels_last
-            tensors[name], tensors[name + SCALES] = (torch.from_numpy(part).contiguous() for part in (codes, scales))
+            parts = packed(name, value)  # in the kernel's own layout, such as channels_last
+            tensors |= {key: torch.from_numpy(part).contiguous() for key, part in parts.items()}
             continue
         stored = tensor.detach().to("cpu", precision if tensor.is_floating_point() else tensor.dtype)
         if stored.is_floating_point() and not stored.isfinite().all():

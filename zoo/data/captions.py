@@ -199,12 +199,13 @@ class Prompted(Captioned):
         import torch
 
         prompts = [self.prompt(int(index), epoch) for index in indices]
+        mirrored = self.mirrored(indices, epoch)
         found = {
-            "image": torch.from_numpy(as_floats(self.pictures(indices, epoch))),
+            "image": torch.from_numpy(as_floats(self._turned(indices, mirrored))),
             "ids": torch.from_numpy(prompt_ids(self.tokenizer, prompts, self.context_length)),
         }
         if self.training:
-            found["shown"] = torch.from_numpy(2 * indices + self.mirrored(indices, epoch))
+            found["shown"] = torch.from_numpy(2 * indices + mirrored)
         return found
 
     def prompt(self, index: int, epoch: int = 0) -> str:
@@ -215,16 +216,21 @@ class Prompted(Captioned):
 
     def pictures(self, indices: np.ndarray, epoch: int = 0) -> np.ndarray:
         """Pictures of these samples: uint8 (n, 3, size, size)."""
+        return self._turned(indices, self.mirrored(indices, epoch))
+
+    def _turned(self, indices: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
         found = self.images[indices]
-        turned = self.mirrored(indices, epoch)
-        found[turned] = found[turned, :, :, ::-1]
+        found[mirrored] = found[mirrored, :, :, ::-1]
         return found
 
     def mirrored(self, indices: np.ndarray, epoch: int) -> np.ndarray:
         """Which of these samples are mirrored in the epoch: half of those that may be, in training; bool (n,)."""
-        drawn = [Noise(_PICTURE, _stream(epoch, int(index))).uniform_array(1)[0] < 0.5 for index in indices]
-        may = [self.training and self.concepts[self.numbers[index]].mirrors for index in indices]
-        return np.array(drawn, bool) & np.array(may, bool)
+
+        def turns(index: int) -> bool:
+            may = self.training and self.concepts[self.numbers[index]].mirrors
+            return may and bool(Noise(_PICTURE, _stream(epoch, index)).uniform_array(1)[0] < 0.5)
+
+        return np.array([turns(int(index)) for index in indices], bool)
 
 
 def in_style(style: str, text: str, language: str) -> str:

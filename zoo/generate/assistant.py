@@ -246,8 +246,8 @@ def _drawn(so_far: Answer, seed: int) -> Iterator[float | Answer]:
             (best,) = found.matches
             name = best.chinese if language_of(so_far.text) == "zh" else best.english
             wanted.insert(0, (name, source.record))
-            known = prompting.nearest_learnt(painters[0], name) if painters else None
-            if known and not known.is_its_name:
+            learnt = prompting.learnt(painters[0]) if painters else {}
+            if learnt and best.emoji not in learnt:
                 painters = ()  # it would draw a blot
         except InputError as error:
             lack = Lack("refused", str(error))

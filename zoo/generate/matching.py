@@ -42,18 +42,24 @@ _MARGIN = 2
 
 
 @dataclass(frozen=True)
-class Match:
-    """A concept, its names in English and Chinese, and the share that it has among all of the catalogue."""
+class Named:
+    """A concept, and its names in English and Chinese."""
 
     emoji: str
     english: str
     chinese: str
-    share: float
 
     @property
     def title(self) -> str:
         """The character and both names."""
         return f"{self.emoji} {self.english} · {self.chinese}"
+
+
+@dataclass(frozen=True)
+class Match(Named):
+    """A concept, and the share that it has among all of the catalogue."""
+
+    share: float
 
 
 @dataclass(frozen=True)

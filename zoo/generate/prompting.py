@@ -73,25 +73,22 @@ def draw(
 
 
 @dataclass(frozen=True)
-class Learnt:
-    """An emoji that a model has learnt from, with both names; whether a text `is_its_name`."""
+class Learnt(matching.Named):
+    """An emoji that a model has learnt from; whether a text `is_its_name`."""
 
-    emoji: str
-    english: str
-    chinese: str
     is_its_name: bool = True
 
-    @property
-    def title(self) -> str:
-        """The character and both names."""
-        return f"{self.emoji} {self.english} · {self.chinese}"
+
+def learnt(model: str) -> dict[str, Learnt]:
+    """The emoji that a model has learnt from, by their characters; none where it does not list them."""
+    found = library.get(model, TEXT_TO_IMAGE)
+    return {one.emoji: one for one in _concepts(found.folder, found.sha256)}
 
 
 def nearest_learnt(model: str, text: str) -> Learnt | None:
     """Of the emoji that a model has learnt from the one that a text names, else the nearest to it by the names, as a
     matcher of pictures and words sees it; None where the model does not list them, or no matcher can say."""
-    found = library.get(model, TEXT_TO_IMAGE)
-    concepts = {one.emoji: one for one in _concepts(found.folder, found.sha256)}
+    concepts = learnt(model)
     said = plain(text).casefold()
     for one in concepts.values():
         if said in (one.english.casefold(), one.chinese.casefold()):

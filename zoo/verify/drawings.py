@@ -78,22 +78,23 @@ def _precision(subject: Subject, data: Any, judge: Any, pinned: Any, budget: Bud
     )
     every = range(len(data.concepts))[: budget.rows or None]
     some = range(0, len(learnt.concepts), max(1, len(learnt.concepts) // min(_LEARNT, budget.rows or _LEARNT)))
-    found = []
+    found: list[Figure] = []
     for split, numbers, which in ((learnt, some, ""), (data, every, ", unseen concepts")):
         what = "that are not in" if which else "of"
-        told, means = f"{len(numbers)} concepts {what} the training data, a drawing of each; its name among theirs", []
-        for language in LANGUAGES:
-            share, real = _told(subject, split, numbers, language, judge, words, poll)
-            means.append((share, real))
+        note = f"{len(numbers)} concepts {what} the training data, a drawing of each; its name among theirs"
+        told = _told(subject, split, numbers, judge, words, poll)
+        if not which:
+            share, real = (float(np.mean(side)) for side in zip(*told.values(), strict=True))
+            mean = "of drawings of learnt concepts, mean of both languages; to compare: real pictures"
+            found.append(
+                Figure("R-precision", share, "share", "higher", "generated", 2 * len(numbers), 2.5 / len(numbers),
+                       floor=real, note=mean, **of)
+            )  # fmt: skip
+        for language, (share, real) in told.items():
             found.append(
                 Figure(f"R-precision{which}, {NAMES[language]}", share, "share", "higher", "generated", len(numbers),
-                       2.5 / len(numbers), floor=real, note=f"{told}; to compare: real pictures", **of)
+                       2.5 / len(numbers), floor=real, note=f"{note}; to compare: real pictures", **of)
             )  # fmt: skip
-        if not which:
-            share, real = (float(np.mean(side)) for side in zip(*means, strict=True))
-            note = "of drawings of learnt concepts, mean of both languages; to compare: real pictures"
-            first = Figure("R-precision", share, "share", "higher", "generated", 2 * len(numbers), 2.5 / len(numbers),
-                           floor=real, note=note, **of)  # fmt: skip
     for language in LANGUAGES:
         composed = list(COMPOSITIONS[language])
         prompts = [prompt_of(one, VENDORS[i % len(VENDORS)]) for i, one in enumerate(composed)]
@@ -104,16 +105,17 @@ def _precision(subject: Subject, data: Any, judge: Any, pinned: Any, budget: Bud
             Figure(f"R-precision of compositions, {NAMES[language]}", share, "share", "higher", "generated",
                    len(composed), 2.5 / len(composed), note=note, **of)
         )  # fmt: skip
-    return [first, *found]
+    return found
 
 
 def _told(
-    subject: Subject, data: Any, numbers: range, language: str, judge: Any, words: Any, poll: Poll
-) -> tuple[float, float]:
-    """The share of drawings of concepts, and of real pictures of them, whose own name is nearest among theirs.
+    subject: Subject, data: Any, numbers: range, judge: Any, words: Any, poll: Poll
+) -> dict[str, tuple[float, float]]:
+    """Language -> the share of drawings of concepts, and of real pictures of them, whose name is nearest among theirs.
 
     A concept is drawn in the style of one vendor, in turn, and beside that vendor's picture, or another's who drew it.
     """
+    from zoo.data.captions import LANGUAGES
     from zoo.data.image import VENDORS
     from zoo.generate.prompting import prompt_of
 
@@ -123,12 +125,15 @@ def _told(
         if number in styles and (VENDORS[vendor] == styles[number] or number not in real):
             real[number] = row  # not every vendor draws every one
     pictures = _embedded(judge, _pictures(data, np.array([real[number] for number in numbers])))
-    names = [data.concepts[number].names[language] for number in numbers]
-    captions = _captions(judge, words, names)
-    prompts = [prompt_of(name, styles[number]) for number, name in zip(numbers, names, strict=True)]
-    drawn = _embedded(judge, _drawn(subject, prompts, poll))
-    share, ceiling = (float((ranks_of(side @ captions.T) < 1).mean()) for side in (drawn, pictures))
-    return share, ceiling
+    found = {}
+    for language in LANGUAGES:
+        names = [data.concepts[number].names[language] for number in numbers]
+        captions = _captions(judge, words, names)
+        prompts = [prompt_of(name, styles[number]) for number, name in zip(numbers, names, strict=True)]
+        drawn = _embedded(judge, _drawn(subject, prompts, poll))
+        share, real_share = (float((ranks_of(side @ captions.T) < 1).mean()) for side in (drawn, pictures))
+        found[language] = (share, real_share)
+    return found
 
 
 def _pictures(data: Any, rows: np.ndarray) -> Any:

@@ -310,7 +310,7 @@ class LatentDiffusion(nn.Module):
         """images in [-1, 1] -> their codes' means and log variances, (n, 2c, h, w), by the autoencoder at rest.
 
         Where `shown` int64 (n,) numbers all that there is to see, each is encoded once, by itself, and remembered:
-        beside a small denoiser the encoder would take most of a step.
+        beside a small denoiser the encoder would take about a third of a step.
         """
         with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
             if shown is None:
