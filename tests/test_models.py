@@ -635,6 +635,27 @@ def test_who_speaks_what_and_when_reaches_the_conditioning() -> None:
     assert not torch.allclose(condition[:, 0], condition[:, 1], atol=1e-4), "frames must differ in time"
 
 
+def test_loudness_is_told_as_it_was_measured_or_as_the_word_has_it_on_average() -> None:
+    points, length = 4, torch.tensor([400, 300])
+    ramp = torch.linspace(0.1, 0.9, 400).expand(2, -1) * (1.0 - 2.0 * (torch.arange(400) % 2))
+    found = wavenet.loudness(ramp, length, points)
+    decibels = (found - 1) * 30  # -60 dB, the quietest, is -1
+    torch.testing.assert_close(decibels[0, [0, -1]], 20 * torch.tensor([0.1, 0.9]).log10(), rtol=0, atol=6.0)
+    assert (found.diff() > 0).all(), "the ramp rises"
+    torch.testing.assert_close(wavenet.loudness(torch.full((1, 90), 1.0), torch.tensor([90]), 5), torch.ones(1, 5))
+    torch.testing.assert_close(wavenet.loudness(torch.zeros(1, 90), torch.tensor([80]), 5), -torch.ones(1, 5))
+    torch.testing.assert_close(found[1], wavenet.loudness(ramp[1:, :300], length[1:], points)[0])
+
+    model, _ = speaker(4)
+    model.contours.copy_(Noise(5).uniform(*model.contours.shape))
+    who = {"digit": torch.tensor([3]), "speaker": torch.tensor([2]), "frames": torch.tensor(9)}
+    told = {**who, "duration": torch.tensor([0.1])}
+    with torch.no_grad():
+        mean = model.condition({**told, "loudness": model.contours[3, 2][None]})
+        torch.testing.assert_close(model.condition(told), mean)
+        assert not torch.allclose(model.condition({**told, "loudness": found[:1]}), mean, atol=1e-4)
+
+
 def test_wavenets_likelihood_counts_only_samples_before_each_clips_end() -> None:
     model, _ = speaker(6)
     batch = {
@@ -644,7 +665,8 @@ def test_wavenets_likelihood_counts_only_samples_before_each_clips_end() -> None
     nats, counted = model.negative_log_likelihood(batch)
     assert counted.sum(1).tolist() == [25, 60] and not nats[0, 25:].any()
     codes = wavenet.mu_law_encode(batch["waveform"], 32)
-    logits = model(codes, model.condition({**batch, "frames": torch.tensor(6)}))
+    loudness = wavenet.loudness(batch["waveform"], batch["length"], 4)
+    logits = model(codes, model.condition({**batch, "loudness": loudness, "frames": torch.tensor(6)}))
     expected = -logits.log_softmax(2).gather(2, codes[..., None])[..., 0]
     torch.testing.assert_close(nats[1], expected[1])
     torch.testing.assert_close(model.loss(batch, Noise(0))["loss"], nats.sum() / 85)

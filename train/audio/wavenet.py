@@ -3,26 +3,35 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from train.algorithms.single_loss import SingleLoss
 from train.recipe import Recipe, tiny
-from zoo.models.audio.wavenet import ENTRY, WaveNet, WaveNetConfig
+from zoo.models.audio.wavenet import ENTRY, WaveNet, WaveNetConfig, loudness
+
+_MEASURED = 64
+"""Clips whose loudness is measured at once."""
 
 
 def build(recipe: Recipe, data: Any) -> nn.Module:
-    """A WaveNet; one of words knows how long each voice takes over each word."""
-    model = WaveNet(recipe.config)
-    if recipe.config.num_pitches:
+    """A WaveNet; one of words knows how long each voice takes over each word, and how loud it is along it."""
+    config = recipe.config
+    model = WaveNet(config)
+    if config.num_pitches:
         return model
-    measured = torch.from_numpy(data.duration_statistics())
-    model.durations.copy_(measured[: recipe.config.num_digits, : recipe.config.num_speakers])
+    own = slice(config.num_digits), slice(config.num_speakers)
+    model.durations.copy_(torch.from_numpy(data.duration_statistics())[own])
+    if config.contour_points:
+        clips = (data.batch(rows) for rows in np.array_split(np.arange(len(data)), -(-len(data) // _MEASURED)))
+        found = [loudness(clip["waveform"], clip["length"], config.contour_points) for clip in clips]
+        model.contours.copy_(torch.from_numpy(data.mean_by_word(torch.cat(found).numpy()))[own])
     return model
 
 
 _DIGITS = Recipe(
-    config=WaveNetConfig(channels=48, skip_channels=128),
+    config=WaveNetConfig(channels=48, skip_channels=128, contour_points=24),
     algorithm=SingleLoss(learning_rate=2e-3, weight_decay=0.01),
     dataset="spoken_digits",
     metric="bits a sample",

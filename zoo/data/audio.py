@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -65,13 +66,18 @@ class Waveforms:
     def duration_statistics(self) -> np.ndarray:
         """Mean and deviation of log seconds by digit and speaker: float32 (digits, speakers, 2)."""
         log_seconds = np.log(self.lengths / self.sample_rate)
-        found = np.zeros((len(self.labels), len(self.speakers), 2), np.float32)
-        for digit in range(len(self.labels)):
-            for speaker in range(len(self.speakers)):
-                own = log_seconds[(self.digits == digit) & (self.voices == speaker)]
-                own = own if len(own) else log_seconds
-                found[digit, speaker] = own.mean(), own.std()
-        return found
+        return self._by_word(lambda rows: (log_seconds[rows].mean(), log_seconds[rows].std()))
+
+    def mean_by_word(self, values: np.ndarray) -> np.ndarray:
+        """Means by digit and speaker of what is known of each clip: (n, k) -> float32 (digits, speakers, k)."""
+        return self._by_word(lambda rows: values[rows].mean(0))
+
+    def _by_word(self, measure: Callable[[np.ndarray], Any]) -> np.ndarray:
+        """What `measure` makes of each speaker's clips of each digit, of every clip where there is none."""
+        every = np.ones(len(self), bool)
+        words, voices = range(len(self.labels)), range(len(self.speakers))
+        said = [[(self.digits == word) & (self.voices == voice) for voice in voices] for word in words]
+        return np.array([[measure(own if own.any() else every) for own in row] for row in said], np.float32)
 
 
 class Clips(Waveforms):

@@ -40,7 +40,8 @@ def audio_generation(subject: Subject, data: Any, budget: Budget, poll: Poll) ->
     from zoo.generate.digits import say_batch
 
     bits, count = _bits(subject, data, budget, poll, 10)
-    note = "clips at a peak of 0.95; given digit, speaker and duration"
+    told = ", duration and loudness" if subject.model.config.contour_points else " and duration"
+    note = f"clips at a peak of 0.95; given digit, speaker{told}"
     found = [Figure("bits a sample", bits, "bits", "lower", "test", count, 5e-3, note=note)]
     judge = judge_of(subject.dataset)
     if budget.clips and judge is not None:

@@ -2,8 +2,9 @@
 
 van den Oord et al., "WaveNet: a generative model for raw audio", 2016. Departures: besides the global conditions
 (digit and speaker, section 2.5) each frame knows the time since the word began and until it ends, and the share that
-is said, which is what linguistic features tell the paper's text-to-speech model; a 2-tap convolution is written as
-one matrix product. In place of words by speakers it may learn notes by instruments, as in Engel et al., "Neural audio
+is said, which is what linguistic features tell the paper's text-to-speech model, and how loud the word is then, as its
+fundamental frequency does there: without, words that begin quietly may stay so; a 2-tap convolution is written as one
+matrix product. In place of words by speakers it may learn notes by instruments, as in Engel et al., "Neural audio
 synthesis of musical notes with WaveNet autoencoders", ICML 2017, without their encoder.
 """
 
@@ -45,6 +46,8 @@ class WaveNetConfig:
     """Width of the conditioning."""
     frame_size: int = bounded(80, 1, 1024)
     """Samples that share one conditioning vector."""
+    contour_points: int = bounded(0, 0, 128)
+    """Points, evenly over a word, at which it is told how loud it is; 0 for a model that is not told."""
     num_pitches: int = bounded(0, 0, 128)
     """Notes it can play, a semitone apart; 0 for a model of words."""
     lowest_pitch: int = bounded(36, 0, 127)
@@ -59,6 +62,11 @@ class WaveNetConfig:
                 f"WaveNetConfig.num_digits is {self.num_digits} and num_pitches is {self.num_pitches}; a model says "
                 "words or plays notes: one of them must be 0, and the other not"
             )
+        if self.contour_points and (self.num_pitches or self.contour_points < 2):
+            raise ValueError(
+                f"WaveNetConfig.contour_points is {self.contour_points} and num_pitches is {self.num_pitches}; a model "
+                "of notes takes 0 points, one of words 0 or at least 2"
+            )
         if self.lowest_pitch + self.num_pitches > 128:
             raise ValueError(
                 f"WaveNetConfig.lowest_pitch is {self.lowest_pitch} and num_pitches is {self.num_pitches}; MIDI "
@@ -68,6 +76,28 @@ class WaveNetConfig:
 
 TIME_FREQUENCIES = 8
 """Octaves of sines and cosines that tell a frame its time, in seconds and as a share of the word."""
+
+QUIETEST = 1e-3
+"""Root mean square, where 1 is full scale, that is told from silence no more."""
+
+
+def loudness(waveform: Tensor, length: Tensor, points: int) -> Tensor:
+    """How loud clips are at points evenly over each: waveform (n, t) in [-1, 1], samples (n,) -> (n, points).
+
+    A point is the root mean square around it, weighted by a triangle that ends at the next points, as a logarithm:
+    -1 at `QUIETEST`, 1 at full scale.
+    """
+    time = torch.arange(waveform.shape[1], device=waveform.device)
+    at = (time + 0.5) / length[:, None] * (points - 1)  # (n, t)
+    weight = triangles(at, points) * (time < length[:, None])[..., None]  # (n, t, points)
+    power = torch.einsum("nt,ntp->np", waveform.square(), weight) / weight.sum(1).clamp_min(1e-6)
+    return 1 - power.sqrt().clamp_min(QUIETEST).log() * (2 / math.log(QUIETEST))
+
+
+def triangles(at: Tensor, points: int) -> Tensor:
+    """The share that each of `points` has in a value between two of them: at (...) in [0, points - 1] -> (..., points).
+    """
+    return (1 - (at[..., None] - torch.arange(points, device=at.device)).abs()).clamp_min(0.0)
 
 
 def mu_law_encode(waveform: Tensor, levels: int) -> Tensor:
@@ -113,6 +143,7 @@ class WaveNet(nn.Module):
     """Past samples and conditions -> logits of the next sample."""
 
     durations: Tensor
+    contours: Tensor
 
     def __init__(self, config: WaveNetConfig) -> None:
         super().__init__()
@@ -135,7 +166,9 @@ class WaveNet(nn.Module):
             self.digit = nn.Embedding(config.num_digits, config.condition_dim)
             self.speaker = nn.Embedding(config.num_speakers, config.condition_dim)
         self.frame = nn.Sequential(
-            nn.Linear(2 * config.condition_dim + 6 * TIME_FREQUENCIES, 2 * config.condition_dim),
+            nn.Linear(
+                2 * config.condition_dim + 6 * TIME_FREQUENCIES + bool(config.contour_points), 2 * config.condition_dim
+            ),
             nn.SiLU(),
             nn.Linear(2 * config.condition_dim, config.condition_dim),
             nn.SiLU(),
@@ -143,11 +176,17 @@ class WaveNet(nn.Module):
         if not config.num_pitches:
             # Mean and deviation of log seconds of each word by each voice, measured on the training clips.
             self.register_buffer("durations", torch.zeros(config.num_digits, config.num_speakers, 2))
+        if config.contour_points:  # mean `loudness` of each word by each voice, on the same clips
+            self.register_buffer(
+                "contours", torch.zeros(config.num_digits, config.num_speakers, config.contour_points)
+            )
 
     @property
     def measured(self) -> tuple[str, ...]:
         """Buffers that are measured on the training data rather than learnt."""
-        return () if self.config.num_pitches else ("durations",)
+        if self.config.num_pitches:
+            return ()
+        return ("durations", "contours") if self.config.contour_points else ("durations",)
 
     @property
     def receptive_field(self) -> int:
@@ -156,13 +195,16 @@ class WaveNet(nn.Module):
 
     def condition(self, batch: Mapping[str, Tensor]) -> Tensor:
         """digit, speaker int64 (n,), or pitch, counted from the lowest, and instrument; duration float32 seconds (n,),
-        frames int (0-d) -> (n, frames, condition_dim)."""
+        frames int (0-d) -> (n, frames, condition_dim). `loudness` (n, contour_points) may be told, too: the word's mean
+        otherwise."""
         elapsed = torch.arange(int(batch["frames"]), device=batch["duration"].device)
         elapsed = elapsed * (self.config.frame_size / self.sample_rate)
         what, who = self.conditions
-        return self.frames(batch[what], batch[who], batch["duration"], elapsed)
+        return self.frames(batch[what], batch[who], batch["duration"], elapsed, batch.get("loudness"))
 
-    def frames(self, what: Tensor, who: Tensor, duration: Tensor, elapsed: Tensor) -> Tensor:
+    def frames(
+        self, what: Tensor, who: Tensor, duration: Tensor, elapsed: Tensor, contour: Tensor | None = None
+    ) -> Tensor:
         """As `condition`, of `what` (digit or pitch) by `who` (speaker or instrument), for frames that begin at
         `elapsed` seconds, float32 (frames,)."""
         n, frames, duration = len(what), len(elapsed), duration[:, None]
@@ -170,14 +212,19 @@ class WaveNet(nn.Module):
         remaining = (duration - elapsed).clamp_min(0.0)
         octave = 2.0 ** torch.arange(TIME_FREQUENCIES, device=duration.device)
         seconds = torch.stack([elapsed, remaining], dim=2)[..., None] * (2 * math.pi / 0.04 / octave)
-        share = (elapsed / duration).clamp_max(1.0)[:, :, None, None] * (math.pi * octave)
-        angles = torch.cat([seconds, share], dim=2)  # (n, frames, 3, frequencies)
+        share = (elapsed / duration).clamp_max(1.0)
+        shares = share[:, :, None, None] * (math.pi * octave)
+        angles = torch.cat([seconds, shares], dim=2)  # (n, frames, 3, frequencies)
         times = torch.cat([angles.sin().flatten(2), angles.cos().flatten(2)], dim=2)
         if self.config.num_pitches:
             known = torch.cat([self.pitch(what), self.instrument(who)], dim=1)
         else:
             known = torch.cat([self.digit(what), self.speaker(who)], dim=1)
-        return self.frame(torch.cat([known[:, None].expand(-1, frames, -1), times], dim=2))
+        told = [known[:, None].expand(-1, frames, -1), times]
+        if points := self.config.contour_points:
+            contour = self.contours[what, who] if contour is None else contour
+            told.append(triangles(share * (points - 1), points) @ contour[:, :, None])
+        return self.frame(torch.cat(told, dim=2))
 
     def duration(self, digit: Tensor, speaker: Tensor, normals: Tensor) -> Tensor:
         """Seconds that words take, log-normal as in the training clips: digit, speaker, normals (n,) -> (n,)."""
@@ -228,8 +275,10 @@ class WaveNet(nn.Module):
         waveform = batch["waveform"]
         n, t = waveform.shape
         codes = mu_law_encode(waveform, self.config.levels)
-        frames = torch.tensor(t // self.config.frame_size)
-        logits = self(codes, self.condition({**batch, "frames": frames}))
+        told = {**batch, "frames": torch.tensor(t // self.config.frame_size)}
+        if self.config.contour_points:
+            told["loudness"] = loudness(waveform, batch["length"], self.config.contour_points)
+        logits = self(codes, self.condition(told))
         counted = torch.arange(t, device=waveform.device) < batch["length"][:, None]
         nats = F.cross_entropy(logits.float().flatten(0, 1), codes.flatten(), reduction="none").view(n, t)
         return nats * counted, counted
@@ -271,7 +320,7 @@ ENTRY = Entry(
     tasks=(AUDIO_GENERATION, NOTE_GENERATION),
     config=WaveNetConfig,
     model=WaveNet,
-    tiny=WaveNetConfig(levels=32, channels=8, skip_channels=8, dilations=(1, 2, 4), condition_dim=8),
+    tiny=WaveNetConfig(levels=32, channels=8, skip_channels=8, dilations=(1, 2, 4), condition_dim=8, contour_points=4),
     summary="Speaks digits in six voices, or plays notes on sixteen instruments, one audio sample after the other.",
     summary_zh="逐个采样点生成声音：以六种嗓音朗读数字，或以十六种乐器演奏音符。",
 )
