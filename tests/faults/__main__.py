@@ -1,91 +1,102 @@
-"""The one command: all four drivers, a table, and JSON lines; exit code 0 when nothing was wrong, else 1."""
+"""The one command: `python -m tests.faults` tries every row, prints a JSON line for each and the table at the end.
+
+`python -m tests.faults R14` tries one; its exit code is 0 when the target was met, else 1. Each row has a process of
+its own. `--write` keeps the lines in docs/reliability.jsonl and the table in the READMEs.
+"""
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 import os
-import random
+import platform
+import re
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.faults.trainings import NAMES
+from tests.faults.rows import ROWS, Row
+from tests.faults.table import keep, table
 
-DRIVERS = ("damage", "kills", "processes", "signals", "writes")
+ROOT = Path(__file__).parents[2]
 
 
 def main() -> int:
-    """Run the drivers that were named, or all."""
-    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("drivers", nargs="*", metavar="DRIVER", help=f"which of {', '.join(DRIVERS)} (all)")
+    """Try the rows that were named, or all."""
+    names = [row.name for row in ROWS]
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__, allow_abbrev=False)
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"which of {names[0]} to {names[-1]} (all)")
+    parser.add_argument("--short", action="store_true", help="in seconds, as in CI")
     parser.add_argument("--seed", type=int, default=0, help="of all that is random")
-    parser.add_argument("--kills", type=int, default=200, help="runs that are killed")
-    parser.add_argument("--processes", type=int, default=8, help="processes of python -m train that are killed")
-    parser.add_argument("--terms", type=int, default=60, help="SIGTERMs")
-    parser.add_argument("--ints", type=int, default=20, help="SIGINTs")
-    parser.add_argument("--damages", type=int, default=1000, help="damaged states")
-    parser.add_argument("--every", type=int, default=1, help="refuse each so many-th write")
-    parser.add_argument("--names", nargs="*", default=NAMES, choices=NAMES, help="trainings (all)")
-    parser.add_argument("--keep", type=Path, help="a folder for the runs; those that fail stay in it")
+    parser.add_argument("--size", action="append", default=[], metavar="NAME=COUNT", help="another size than the row's")
+    parser.add_argument("--keep", type=Path, help="a folder for what the drivers make")
+    parser.add_argument("--write", action="store_true", help="renew these rows in the documents")
     given = parser.parse_args()
-    if unknown := set(given.drivers) - set(DRIVERS):
-        parser.error(f"no driver {', '.join(sorted(unknown))}; there are {', '.join(DRIVERS)}")
-    from tests.faults import syscalls, trainings
+    if unknown := [name for name in given.rows if name not in names]:
+        parser.error(f"no row {', '.join(unknown)}; there are {', '.join(names)}")
+    chosen = [row for row in ROWS if not given.rows or row.name in given.rows]
+    if len(chosen) == 1:
+        lines = [tried(chosen[0], given)]
+        print(json.dumps(lines[0], ensure_ascii=False), flush=True)
+    else:
+        lines = [_alone(row, sys.argv[1:], given.rows) for row in chosen]
+        print(f"\n{table(lines)}")
+    for line in lines:
+        print(*line["failures"], sep="\n", end="\n" if line["failures"] else "")
+    if given.write:
+        keep(lines)
+    return int(any(line["failures"] for line in lines))
 
-    chosen = given.drivers or DRIVERS
+
+def tried(row: Row, given: argparse.Namespace) -> dict[str, Any]:
+    """Try one row in this process; what is to be kept of it."""
+    sizes = {**(row.short if given.short else row.full)}
+    for one in given.size:
+        name, _, count = one.partition("=")
+        sizes[name] = int(count)
+    begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="faults-") as temporary:
-        base = given.keep or Path(temporary)
-        base.mkdir(parents=True, exist_ok=True)
-        found: dict[str, dict[str, Any]] = {}
-        references: dict[str, Any] = {}
-        if set(chosen) - {"damage", "processes"}:
-            if not syscalls.available():
-                parser.error("this system does not let a process watch another's system calls (Linux 5.5 or later)")
-            trainings.prepare()
-            references = {name: trainings.reference(name, base / f"reference-{name}") for name in given.names}
-        for driver in DRIVERS:
-            if driver not in chosen:
-                continue
-            begun, rng, folder = time.monotonic(), random.Random(f"{driver} {given.seed}"), base / driver
-            folder.mkdir(exist_ok=True)
-            found[driver] = _drive(driver, folder, rng, references, given)
-            found[driver] |= {"seed": given.seed, "minutes": round((time.monotonic() - begun) / 60, 1)}
-            print(json.dumps({"driver": driver, "names": given.names, **found[driver]}), flush=True)
-        print(_table(found))
-    return int(any(report["failures"] for report in found.values()))
+        folder = given.keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        found = row.drive(folder, given.seed, sizes)
+    minutes = round((time.monotonic() - begun) / 60, 1)
+    return _line(row, found.figure, found.failures, sizes, given.seed, minutes) | {"details": found.details}
 
 
-def _drive(
-    driver: str, folder: Path, rng: random.Random, references: dict[str, Any], given: argparse.Namespace
+def _line(
+    row: Row, figure: str, failures: list[str], sizes: dict[str, int], seed: int, minutes: float
 ) -> dict[str, Any]:
-    from tests.faults import damage, kills, signals, writes
-
-    if driver == "damage":
-        return damage.drive(folder, rng, given.damages)
-    if driver == "kills":
-        return kills.drive(folder, rng, references, given.kills)
-    if driver == "processes":
-        return kills.drive_processes(folder, rng, given.names, given.processes)
-    if driver == "signals":
-        return signals.drive(folder, rng, references, given.terms, given.ints)
-    return writes.drive(folder, references, rng.randrange(given.every), given.every)
+    return {
+        "row": row.name, "about": row.about, "target": row.target, "figure": figure, "met": not failures,
+        "failures": failures, "sizes": sizes, "seed": seed, "minutes": minutes, "machine": machine(),
+        "date": datetime.date.today().isoformat(),
+    }  # fmt: skip
 
 
-def _table(found: dict[str, dict[str, Any]]) -> str:
-    """A line for each figure; failures in full below."""
-    lines = ["", "| driver | figure | value |", "|---|---|---|"]
-    for driver, report in found.items():
-        for name, value in report.items():
-            if name != "failures":
-                told = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
-                lines.append(f"| {driver} | {name} | {told} |")
-        lines.append(f"| {driver} | failures | {len(report['failures'])} |")
-    for report in found.values():
-        lines += ["", *report["failures"]] if report["failures"] else []
-    return "\n".join(lines)
+def machine() -> str:
+    """Cores and processor, in words."""
+    model = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return f"{os.cpu_count()} cores ({model[1] if model else platform.machine()}), Python {platform.python_version()}"
+
+
+def _alone(row: Row, arguments: Sequence[str], rows: Sequence[str]) -> dict[str, Any]:
+    """The same in a process of its own; a driver that fails altogether is a failure of its row."""
+    options = [argument for argument in arguments if argument not in rows and argument != "--write"]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.faults", row.name, *options], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    for text in done.stdout.splitlines():
+        if text.startswith('{"row"'):
+            print(text, flush=True)
+            line: dict[str, Any] = json.loads(text)
+            return line
+    failure = f"{row.name}: exit code {done.returncode}\n{done.stdout[-2000:]}"
+    return _line(row, "", [failure], {}, 0, 0.0)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,62 @@
+"""The reliability table: what may go wrong, a driver that tries it, how often, and what must come out."""
+
+from __future__ import annotations
+
+import importlib
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a driver found: its figure in words, failures in full (none when the target was met), and more to read."""
+
+    figure: str
+    failures: list[str]
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. `driver` is module:function under `tests`: (folder, rng, **sizes) -> Found."""
+
+    name: str
+    about: str
+    target: str
+    driver: str
+    full: Mapping[str, int] = field(default_factory=dict)
+    """Sizes of the whole trial; `python -m tests.faults NAME`."""
+    short: Mapping[str, int] = field(default_factory=dict)
+    """Sizes for every day; `--short`."""
+
+    def drive(self, folder: Path, seed: int, sizes: Mapping[str, int]) -> Found:
+        """Run the driver in an empty folder; the same seed tries the same things."""
+        module, _, function = self.driver.partition(":")
+        found: Found = getattr(importlib.import_module(f"tests.{module}"), function)(
+            folder, random.Random(f"{self.name} {seed}"), **sizes
+        )
+        return found
+
+
+ROWS = (
+    Row(
+        "R1", "random kill -9 of trainings", "all end bit-identical", "faults.resuming:killed",
+        {"kills": 200, "processes": 8}, {"kills": 6, "processes": 0, "runs": 2},
+    ),
+    Row(
+        "R2", "SIGTERM and SIGINT at random moments", "saved, exit 75, at most 10 s", "faults.resuming:signalled",
+        {"terms": 60, "ints": 20}, {"terms": 4, "ints": 2, "runs": 2},
+    ),
+    Row(
+        "R3", "disk full, I/O error, read-only at every write", "nothing lost, said in words",
+        "faults.resuming:refused", {"every": 1}, {"every": 37, "runs": 2},
+    ),
+    Row(
+        "R4", "damaged training states", "all named; the one before used", "faults.resuming:damaged",
+        {"damages": 1000}, {"damages": 200},
+    ),
+)  # fmt: skip
+"""In order. R5 and so on follow."""
