@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import re
 import shutil
 import tempfile
 import threading
+import time
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -29,6 +31,8 @@ from zoo.ui.strings import text as label
 
 MAX_FILES = 256
 """Files that stay on disk; the oldest goes first. gradio keeps copies of its own for as long as a page needs them."""
+SWEPT_SECONDS, KEPT_SECONDS = 600, 3600
+"""How often it is looked for files to remove, and how old those are: uploads, results, and gradio's copies of them."""
 _writing = threading.Lock()
 
 
@@ -95,13 +99,37 @@ def _kept(data: bytes, name: str) -> str:
     folder = Path(_folder().name) / hashlib.sha256(data).hexdigest()[:16]
     path = folder / name
     with _writing:
-        if not path.exists():
+        if path.exists():
+            os.utime(folder)
+        else:
             folder.mkdir(exist_ok=True)
             path.write_bytes(data)
-            old = sorted(folder.parent.iterdir(), key=lambda file: file.stat().st_mtime)
-            for one in old[:-MAX_FILES]:
+            for one in _by_age()[:-MAX_FILES]:
                 shutil.rmtree(one, ignore_errors=True)
     return str(path)
+
+
+def _by_age() -> list[Path]:
+    return sorted(Path(_folder().name).iterdir(), key=lambda file: file.stat().st_mtime)
+
+
+def forget(age: float = KEPT_SECONDS) -> None:
+    """Remove the results that were last asked for more than `age` seconds ago."""
+    with _writing:
+        for one in _by_age():
+            if time.time() - one.stat().st_mtime > age:
+                shutil.rmtree(one, ignore_errors=True)
+
+
+def forget_in_time(every: float = SWEPT_SECONDS) -> None:
+    """`forget` for ever, in a thread of its own."""
+
+    def sweep() -> None:
+        while True:
+            time.sleep(every)
+            forget()
+
+    threading.Thread(target=sweep, name="forget", daemon=True).start()
 
 
 def save_button(prefix: str) -> gr.DownloadButton:

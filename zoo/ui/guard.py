@@ -2,7 +2,8 @@
 
 `GuardedBlocks` stands where gradio calls handlers, so a tab cannot forget it. A refused input keeps its words
 (`InputError`); anything else that is raised, an interpreter exit or a native panic included, becomes a short message
-with an incident number, and its traceback goes to the server's log only.
+with an incident number, and what kind of error it was, and where, goes to the server's log: not its words, which may
+quote what a visitor typed.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import math
 import secrets
 import threading
 import time
+import traceback
 import unicodedata
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
@@ -137,9 +139,10 @@ def one_at_a_time(handler: Callable[P, Iterator[R]]) -> Callable[P, Iterator[R]]
 
 
 def report(error: BaseException) -> str:
-    """Write an unforeseen error to the log, and return the words for the visitor, with its number there."""
-    incident = secrets.token_hex(4)
-    _log.error("incident %s", incident, exc_info=error)
+    """Write an unforeseen error to the log, without its words, and return those for the visitor, with its number there.
+    """
+    incident, where = secrets.token_hex(4), "".join(traceback.format_tb(error.__traceback__))
+    _log.error("incident %s: %s\n%s", incident, type(error).__name__, where)
     return say("incident", number=incident)
 
 

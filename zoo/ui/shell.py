@@ -19,7 +19,7 @@ from starlette.middleware import Middleware
 
 from zoo import runtime
 from zoo.config import suggestion
-from zoo.ui import api, audio, crossmodal, image, models, text, training
+from zoo.ui import api, audio, crossmodal, files, image, models, text, training
 from zoo.ui.controls import refresh_pickers
 from zoo.ui.gate import Gate
 from zoo.ui.guard import MAX_QUEUE, GuardedBlocks
@@ -46,13 +46,15 @@ def build(tabs: Sequence[str] = tuple(TABS)) -> gr.Blocks:
             raise ValueError(f"no tab is named {name!r}{suggestion(str(name), TABS)}")
     if not tabs or len(set(tabs)) != len(tabs):
         raise ValueError(f"tabs is {tuple(tabs)!r}; name one or more of {', '.join(TABS)}, each once")
-    with GuardedBlocks(title="Model Zoo", delete_cache=(600, 3600), analytics_enabled=False) as demo:
+    kept = files.SWEPT_SECONDS, files.KEPT_SECONDS
+    with GuardedBlocks(title="Model Zoo", delete_cache=kept, analytics_enabled=False) as demo:
         gr.HTML(label("header"), elem_id="header", padding=False)
         with gr.Tabs(elem_classes="zoo-tabs"):
             for name in tabs:
                 with gr.Tab(label(f"tab_{name}"), elem_id=f"tab_{name}") as tab:
                     TABS[name].fill(demo)
                 refresh_pickers(tab)
+        gr.HTML(label("privacy"), elem_id="privacy", padding=False)
     demo.queue(max_size=MAX_QUEUE, api_open=False, default_concurrency_limit=1, status_update_rate=5)
     _outlive_lost_sessions(demo)
     return demo
@@ -99,6 +101,7 @@ def serve(demo: gr.Blocks, *, host: str | None = None, port: int | None = None, 
     )  # fmt: skip
     if demo.mcp_error:
         _log.error("no MCP server is offered: %s. %s", demo.mcp_error, MCP_WANTED)
+    files.forget_in_time()
     return str(address)
 
 

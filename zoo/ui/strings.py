@@ -767,7 +767,20 @@ _HEADERS = (
     ),
 )  # fmt: skip
 
-_ALL = {**_STRINGS, "header": _HEADERS}
+_PRIVACY = """<p class="zoo-privacy">{words}</p>"""
+_PRIVACIES = (
+    _PRIVACY.format(
+        words="What you type, draw or say here serves to answer you, is in no log, and is gone from this server within "
+        "70 minutes; the history of your runs stays in your browser. All that you see and hear was made by machines, "
+        "and each file says so, with its licence."
+    ),
+    _PRIVACY.format(
+        words="您输入、绘制或录下的内容只用于生成结果，不写入日志，最迟 70 分钟后从服务器上删除；"
+        "运行记录只保存在您自己的浏览器中。页面上的内容均由机器生成，每个文件都注明这一点及其许可。"
+    ),
+)
+
+_ALL = {**_STRINGS, "header": _HEADERS, "privacy": _PRIVACIES}
 TRANSLATIONS = gr.I18n(
     **{
         language: {f"zoo_{key}": pair[index] for key, pair in _ALL.items()}
