@@ -914,8 +914,8 @@ assert not gone.alive
 
 
 def test_routes_that_the_app_does_not_use_are_closed(app: Served) -> None:
-    for path in ("/monitoring", "/gradio_api/proxy=http://x.hf.space/", "/gradio_api/runs", "/gradio_api/deep_link",
-                 "/gradio_api/vibe-code", "/gradio_api/file=http://example.org/a"):  # fmt: skip
+    for path in ("/monitoring", "/gradio_api/proxy=http://x.hf.space/", "/gradio_api/run-history/buckets",
+                 "/gradio_api/deep_link", "/gradio_api/vibe-code", "/gradio_api/file=http://x.org/a"):  # fmt: skip
         assert get(app.url + path)[0] == 404, path
     assert get(f"{app.url}/gradio_api/file=/etc/passwd")[0] in (403, 404)
 

@@ -33,7 +33,7 @@ MAX_CLIENTS = 10_000
 _log = logging.getLogger("zoo.ui")
 _CLOSED = re.compile(
     r"^(/gradio_api)?/(proxy=|file=https?:|stream/|process_recording|vibe-|undo-vibe|custom_component/|dev/|deep_link"
-    r"|run-history|runs|monitoring|profiling|svelte/|login|logout|token|app_id|pwa_icon)"
+    r"|run-history|monitoring|profiling|svelte/|login|logout|token|app_id|pwa_icon)"
 )
 _UPLOADS = ("/gradio_api/upload", "/gradio_api/component_server")
 _API = "/v1/"
@@ -60,8 +60,11 @@ _HEADERS = {
     "permissions-policy": "microphone=(self), camera=(), geolocation=(), payment=(), usb=()",
 }  # fmt: skip
 
+_PAGES = ("/", "/gradio_api/runs")
+"""The app, and the history of a visitor's runs, which gradio keeps in the browser."""
+
 # Chooses the language (?lang=, else what was chosen before, else the browser's) and the shade, and serves the two
-# buttons of the header. gradio reads navigator.language only.
+# buttons of the header. gradio reads navigator.language only, and its history shows labels untranslated.
 _SCRIPT = """<script>(() => {
 const url = new URL(location.href);
 const store = (key, value) => { try { return value === undefined ? localStorage.getItem(key)
@@ -72,6 +75,7 @@ const language = asked ? (asked.toLowerCase().startsWith("zh") ? "zh-CN" : "en")
 for (const [name, value] of [["language", language], ["languages", [language]]])
   Object.defineProperty(navigator, name, { get: () => value, configurable: true });
 document.documentElement.lang = language;
+if (asked) store("zoo.language", language); // the history of runs is a page of its own
 if (language !== own && url.searchParams.get("lang") !== language) {
   url.searchParams.set("lang", language); history.replaceState(history.state, "", url);
 }
@@ -93,6 +97,18 @@ addEventListener("click", (event) => {
     next.searchParams.set("__theme", shade); history.replaceState(history.state, "", next);
   }
 });
+if (!location.pathname.endsWith("/runs")) return;
+const translate = (node) => {
+  if (node.nodeName === "SCRIPT" || node.parentNode?.nodeName === "SCRIPT") return;
+  if (node.nodeType !== Node.TEXT_NODE) return node.childNodes.forEach(translate);
+  if (!node.data.includes("__i18n__")) return;
+  const words = window.gradio_config.i18n_translations[language];
+  node.data = node.data.replace(/__i18n__[{][^}]*"key": ?"([^"]+)"[}]/g, (_, key) => words[key] ?? key);
+};
+new MutationObserver((changes) => {
+  for (const { type, target, addedNodes } of changes) (type === "childList" ? addedNodes : [target]).forEach(translate);
+})
+  .observe(document, { childList: true, characterData: true, subtree: true });
 })();</script>"""
 
 
@@ -132,7 +148,7 @@ class Gate:
             announced = headers.get(b"content-length", b"0")
             if not announced.isdigit() or int(announced) > limit:
                 return await _refuse(send, 413, f"At most {limit // 1024:,} KB can be sent here.", path)
-        if scope["method"] == "GET" and path == "/":
+        if scope["method"] == "GET" and path in _PAGES:
             send = _with_script(send)
         started = False
 
