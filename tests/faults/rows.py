@@ -58,5 +58,27 @@ ROWS = (
         "R4", "damaged training states", "all named; the one before used", "faults.resuming:damaged",
         {"damages": 1000}, {"damages": 200},
     ),
+    Row(
+        "R15", "a flood of sessions while ten wait", "the ten finish; a newcomer is served in 2 s",
+        "load.crowd:flood", {"sessions": 900, "waiting": 10}, {"sessions": 120, "waiting": 10},
+    ),
+    Row(
+        "R17", "64 visitors at once on 2 cores, 10 minutes; then 200 in the same moment",
+        "0 errors; p95 at most 1.25 x visitors x service time; all told at once", "load.crowd:users",
+        {"users": 64, "seconds": 600, "crowd": 200}, {"users": 16, "seconds": 12, "crowd": 200, "kinds": 4},
+    ),
+    Row(
+        "R18", "2,000 calls of each endpoint", "memory +5 % at most after warm-up; files and threads flat",
+        "load.memory:flat", {"calls": 2000, "warm": 100, "endpoints": 12, "every": 50},
+        {"calls": 24, "warm": 6, "endpoints": 6, "every": 2},
+    ),
+    Row(
+        "R19", "visitors who press Stop or hang up in long runs", "stops in 0.5 s; never more than one at once",
+        "load.leaving:left", {"leaving": 200}, {"leaving": 12, "kinds": 3},
+    ),
+    Row(
+        "R23", "restarts under load, no network", "exit 0 in 12 s; finished or told; a page in 20 s",
+        "load.restarts:restarted", {"times": 10, "visitors": 8}, {"times": 1, "visitors": 6},
+    ),
 )  # fmt: skip
-"""In order. R5 and so on follow."""
+"""In order."""
