@@ -40,7 +40,7 @@ MAX_WAIT = 60.0
 MAX_RUN = 120.0
 """Seconds a request may hold the machine."""
 MAX_QUEUE = 32
-"""Requests that may wait at once; the next one is told to come back."""
+"""Requests of programs that may wait at once; the next one is told to come back. Visitors have zoo.ui.line."""
 
 _log = logging.getLogger("zoo.ui")
 _turn = threading.Semaphore(1)

@@ -12,17 +12,16 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
 
 from zoo import runtime
 from zoo.config import suggestion
-from zoo.ui import api, audio, crossmodal, files, image, models, text, training
+from zoo.ui import api, audio, crossmodal, files, image, line, models, text, training
 from zoo.ui.controls import refresh_pickers
 from zoo.ui.gate import Gate
-from zoo.ui.guard import MAX_QUEUE, GuardedBlocks
+from zoo.ui.guard import GuardedBlocks
 from zoo.ui.look import STYLE, theme
 from zoo.ui.strings import TRANSLATIONS
 from zoo.ui.strings import text as label
@@ -55,23 +54,9 @@ def build(tabs: Sequence[str] = tuple(TABS)) -> gr.Blocks:
                     TABS[name].fill(demo)
                 refresh_pickers(tab)
         gr.HTML(label("privacy"), elem_id="privacy", padding=False)
-    demo.queue(max_size=MAX_QUEUE, api_open=False, default_concurrency_limit=1, status_update_rate=5)
-    _outlive_lost_sessions(demo)
+    demo.queue(api_open=False, default_concurrency_limit=1, status_update_rate=5)
+    line.mind(demo)
     return demo
-
-
-def _outlive_lost_sessions(demo: gr.Blocks) -> None:
-    """gradio forgets the oldest sessions under a flood; a message to one of them would end its queue for all."""
-    queue = demo._queue
-    deliver = queue.send_message
-
-    def send_message(event: Any, message: Any) -> None:
-        try:
-            deliver(event, message)
-        except KeyError:
-            event.alive = False
-
-    queue.send_message = send_message
 
 
 def serve(demo: gr.Blocks, *, host: str | None = None, port: int | None = None, root_path: str | None = None) -> str:

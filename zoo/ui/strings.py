@@ -631,6 +631,16 @@ _STRINGS: dict[str, tuple[str, str]] = {
     "nothing_drawn": ("The pad is empty. Draw something first.", "画板还是空的，先画点什么吧。"),
     "nothing_heard": ("There is no recording yet. Record or upload one first.", "还没有录音，先录一段或上传一段吧。"),
     "busy": ("Others are being served. Please try again in a moment.", "正在为别人服务，请稍后再试。"),
+    "line_full": (
+        "{waiting} others are waiting, which takes about {when}. Please come back then.",
+        "前面还有 {waiting} 人在等，大约要 {when}。请到时再来。",
+    ),
+    "seconds": ("{count} seconds", "{count} 秒"),
+    "minutes": ("{count} minutes", "{count} 分钟"),
+    "nobody_there": (
+        "Your turn came and nobody was there to hear it. Please ask again.",
+        "轮到你时没有人在听。请再试一次。",
+    ),
     "too_slow": ("This took longer than {seconds} seconds and was stopped.", "已超过 {seconds} 秒，停止了。"),
     "speed": ("{tokens} tokens · {rate} tokens/s", "{tokens} 个词元 · 每秒 {rate} 个"),
     "bad_value": ("One of the values cannot be used here.", "有一个值在这里不能用。"),

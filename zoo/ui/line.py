@@ -1,0 +1,102 @@
+"""The line in which visitors wait: gradio's queue, minded.
+
+gradio refuses a visitor for whom there is no room with words of its own, knows no expected wait behind a button that
+was never pressed, computes for those who have left without a word, and under a flood forgets sessions, a message to one
+of which would end the queue for all. Each is put right here, where gradio calls its queue.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import gradio as gr
+from fastapi import HTTPException
+from gradio.context import LocalContext
+from gradio.queueing import ProcessTime
+from gradio.server_messages import ProcessCompletedMessage
+
+from zoo.ui.strings import say
+
+MAX_LINE = 128
+"""Visitors who may wait for the machine, and, apart from them, for what only reads; the next one is told to come back.
+With a second each, which is what most pages take on two cores, the last one waits two minutes."""
+PATIENCE = 6.0
+"""Seconds of waiting after which a visitor who never read where they stand is taken to have left."""
+_GUESS = 1.0
+"""Seconds that a handler takes, as long as it has not run."""
+
+
+def mind(blocks: gr.Blocks) -> None:
+    """Mind the queue of an app. What waits in one part of it (its compute, its lists) takes no room in another."""
+    queue: Any = blocks._queue
+    queue.max_size = None
+    queue.process_time_per_fn = _Times()
+    push, deliver, process = queue.push, queue.send_message, queue.process_events
+
+    async def join(body: Any, request: Any, username: str | None) -> Any:
+        _refuse_excess(queue, body, request)
+        return await push(body, request, username)
+
+    def send_message(event: Any, message: Any) -> None:
+        try:
+            deliver(event, message)
+        except KeyError:
+            event.alive = False
+
+    async def process_events(events: list[Any], *arguments: Any) -> None:
+        for event in events:
+            if time.monotonic() - event.enqueue_time > PATIENCE and _deaf(queue, event):
+                LocalContext.request.set(event.request)
+                words = {"error": say("nobody_there"), "title": say("error_input"), "visible": True, "duration": 10}
+                send_message(event, ProcessCompletedMessage(output=words, title=words["title"], success=False))
+                event.alive = False
+        await process(events, *arguments)
+
+    queue.push, queue.send_message, queue.process_events = join, send_message, process_events
+
+
+def _refuse_excess(queue: Any, body: Any, request: Any) -> None:
+    """Raise HTTPException, whose detail the page shows, when the line that the visitor asks for is full.
+
+    It is a 429, for the page has words of its own for a 503.
+    """
+    function = queue.blocks.fns.get(body.fn_index)
+    line = queue.event_queue_per_concurrency_id.get(function.concurrency_id) if function else None
+    if line is None or len(line.queue) < MAX_LINE:
+        return
+    seconds = sum(queue.process_time_per_fn[event.fn].avg_time for event in line.queue) / (line.concurrency_limit or 1)
+    LocalContext.request.set(request)
+    words = say("line_full", waiting=len(line.queue), when=_duration(seconds))
+    raise HTTPException(429, detail=words, headers={"retry-after": str(math.ceil(seconds))})
+
+
+def _duration(seconds: float) -> str:
+    """In words: tens of seconds, from 90 on minutes."""
+    if seconds <= 90:
+        return say("seconds", count=max(10, 10 * math.ceil(seconds / 10)))
+    return say("minutes", count=math.ceil(seconds / 60))
+
+
+def _deaf(queue: Any, event: Any) -> bool:
+    """Whether nobody reads what is said to the session: its place in the line, when it came and every five seconds."""
+    messages = queue.pending_messages_per_session.get(event.session_hash)
+    return messages is None or messages.qsize() > 1
+
+
+class _Times(dict[Any, ProcessTime]):
+    """How long handlers take, by function; a button whose handler runs behind others too is known by them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.known: dict[Any, ProcessTime] = {}
+
+    def __contains__(self, function: object) -> bool:
+        return True
+
+    def __getitem__(self, function: Any) -> ProcessTime:
+        if function.fn not in self.known:
+            self.known[function.fn] = ProcessTime()
+            self.known[function.fn].avg_time = _GUESS
+        return self.known[function.fn]
