@@ -85,6 +85,11 @@ def routes() -> list[BaseRoute]:
     ]
 
 
+def occupied() -> bool:
+    """Whether any request is being served."""
+    return bool(_in_flight)
+
+
 class Door:
     """The API behind its keys, if there are any: `Authorization: Bearer KEY`, looked at before the body is read."""
 

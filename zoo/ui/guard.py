@@ -44,6 +44,14 @@ MAX_QUEUE = 32
 
 _log = logging.getLogger("zoo.ui")
 _turn = threading.Semaphore(1)
+_last = math.inf
+"""When the last computation has to end, on the clock of time.monotonic()."""
+
+
+def close(seconds: float) -> None:
+    """From now on nobody new has a turn, and what computes has so many seconds; everyone else is told to come back."""
+    global _last
+    _last = time.monotonic() + seconds
 
 
 class Busy(InputError):
@@ -120,7 +128,9 @@ def one_at_a_time(handler: Callable[P, Iterator[R]]) -> Callable[P, Iterator[R]]
     @functools.wraps(handler)
     def serve(*args: P.args, **kwargs: P.kwargs) -> Iterator[Any]:
         begun = time.monotonic()
-        while not _turn.acquire(timeout=0.2):
+        while (closed := _last < math.inf) or not _turn.acquire(timeout=0.2):
+            if closed:
+                raise Busy(say("closing"))
             if time.monotonic() - begun > MAX_WAIT:
                 raise Busy(say("busy"))
             yield gr.skip()
@@ -131,6 +141,8 @@ def one_at_a_time(handler: Callable[P, Iterator[R]]) -> Callable[P, Iterator[R]]
                     yield result
                     if time.monotonic() - begun > MAX_RUN:
                         raise Busy(say("too_slow", seconds=round(MAX_RUN)))
+                    if time.monotonic() > _last:
+                        raise Busy(say("closing"))
         finally:
             give_memory_back()
             _turn.release()

@@ -57,6 +57,12 @@ def mind(blocks: gr.Blocks) -> None:
     queue.push, queue.send_message, queue.process_events = join, send_message, process_events
 
 
+def occupied(blocks: gr.Blocks) -> bool:
+    """Whether anyone waits or is being served."""
+    queue: Any = blocks._queue
+    return bool(len(queue)) or any(events is not None for events in queue.active_jobs)
+
+
 def _refuse_excess(queue: Any, body: Any, request: Any) -> None:
     """Raise HTTPException, whose detail the page shows, when the line that the visitor asks for is full.
 

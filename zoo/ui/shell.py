@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from starlette.middleware import Middleware
 
 from zoo import runtime
 from zoo.config import suggestion
-from zoo.ui import api, audio, crossmodal, files, image, line, models, text, training
+from zoo.ui import api, audio, crossmodal, files, guard, image, line, models, text, training
 from zoo.ui.controls import refresh_pickers
 from zoo.ui.gate import Gate
 from zoo.ui.guard import GuardedBlocks
@@ -30,6 +31,9 @@ TABS = {
     "text": text, "image": image, "audio": audio, "crossmodal": crossmodal, "training": training, "models": models,
 }  # fmt: skip
 
+LAST = 4.0
+"""Seconds that a computation has when the app is told to stop. With what follows it stays below the 10 seconds after
+which hosts kill."""
 MCP_WANTED = "ZOO_MCP wants the package mcp, version 1: pip install 'mcp>=1.21,<2'"
 
 _log = logging.getLogger("zoo.ui")
@@ -101,8 +105,8 @@ def _speaks_mcp() -> bool:
 
 
 def launch(demo: gr.Blocks, *, host: str | None = None, port: int | None = None, root_path: str | None = None) -> None:
-    """Serve (see `serve`) until SIGTERM or Ctrl-C; then stop accepting, give those in flight a few seconds, and exit
-    with 0."""
+    """Serve (see `serve`) until SIGTERM or Ctrl-C; then let what computes end within a few seconds, tell everyone else
+    to come back, and exit with 0."""
     runtime.share_memory()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -111,9 +115,19 @@ def launch(demo: gr.Blocks, *, host: str | None = None, port: int | None = None,
     print(f"The zoo is open at {address}", flush=True)
     threading.Thread(target=_watch, args=(address, stop), name="watchdog", daemon=True).start()
     stop.wait()
+    _farewell(demo)
     demo.close(verbose=False)
     sys.stdout.flush()
     os._exit(0)  # a computation in a worker thread would hold an ordinary exit until it ended
+
+
+def _farewell(demo: gr.Blocks) -> None:
+    """Wait until everyone in flight has a result or the words to come back, for LAST seconds and a few more at most."""
+    guard.close(LAST)
+    ends = time.monotonic() + LAST + 2
+    while (line.occupied(demo) or api.occupied()) and time.monotonic() < ends:
+        time.sleep(0.05)
+    time.sleep(0.5)  # the last words are on their way
 
 
 def _watch(address: str, stop: threading.Event, every: float = 30.0, failures: int = 3) -> None:

@@ -641,6 +641,10 @@ _STRINGS: dict[str, tuple[str, str]] = {
         "Your turn came and nobody was there to hear it. Please ask again.",
         "轮到你时没有人在听。请再试一次。",
     ),
+    "closing": (
+        "The zoo is being started anew. Please try again in a minute.",
+        "本站正在重新启动，请一分钟后再试。",
+    ),
     "too_slow": ("This took longer than {seconds} seconds and was stopped.", "已超过 {seconds} 秒，停止了。"),
     "speed": ("{tokens} tokens · {rate} tokens/s", "{tokens} 个词元 · 每秒 {rate} 个"),
     "bad_value": ("One of the values cannot be used here.", "有一个值在这里不能用。"),
