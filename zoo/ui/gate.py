@@ -6,6 +6,7 @@ through, and tells the page its language before gradio's scripts start (they kno
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -14,9 +15,12 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from gradio.context import LocalContext
 from gradio.route_utils import FnIndexInferError
+from starlette.requests import Request
 
 from zoo.ui.api_replies import Code, problem
+from zoo.ui.strings import say
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -28,6 +32,8 @@ MAX_JSON = 256 * 1024
 MAX_UPLOAD = 12 * 1024 * 1024
 BURST, PER_SECOND = 60.0, 8.0
 """Posts that a client may make at once, and for ever; ZOO_POSTS_PER_SECOND says otherwise for the latter."""
+WAIT = 5
+"""Seconds after which a client that made too many may come back."""
 MAX_CLIENTS = 10_000
 
 _log = logging.getLogger("zoo.ui")
@@ -144,7 +150,8 @@ class Gate:
         limit = MAX_UPLOAD if path.startswith(_UPLOADS) else MAX_JSON
         if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
             if not self._admits(self._client(scope, headers)):
-                return await _refuse(send, 429, "Too many requests. Please wait a few seconds.", path)
+                LocalContext.request.set(Request({"query_string": b"", **scope}))
+                return await _refuse(send, 429, say("too_often", seconds=WAIT), path)
             announced = headers.get(b"content-length", b"0")
             if not announced.isdigit() or int(announced) > limit:
                 return await _refuse(send, 413, f"At most {limit // 1024:,} KB can be sent here.", path)
@@ -207,9 +214,11 @@ async def _refuse(send: Send, status: int, words: str, path: str) -> None:
     kind, body = b"text/plain; charset=utf-8", words.encode()
     if path.startswith(_API):
         kind, body = b"application/json", problem(status, words, _CODES.get(status, "invalid_value"))
+    elif path.startswith("/gradio_api/"):  # where the page reads the words to show
+        kind, body = b"application/json", json.dumps({"detail": words}).encode()
     headers = [(b"content-type", kind), (b"cache-control", b"no-store")]
     if status == 429:
-        headers.append((b"retry-after", b"5"))
+        headers.append((b"retry-after", str(WAIT).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -631,6 +631,10 @@ _STRINGS: dict[str, tuple[str, str]] = {
     "nothing_drawn": ("The pad is empty. Draw something first.", "画板还是空的，先画点什么吧。"),
     "nothing_heard": ("There is no recording yet. Record or upload one first.", "还没有录音，先录一段或上传一段吧。"),
     "busy": ("Others are being served. Please try again in a moment.", "正在为别人服务，请稍后再试。"),
+    "too_often": (
+        "Too many requests. Please wait {seconds} seconds.",
+        "请求太频繁，请等 {seconds} 秒再试。",
+    ),
     "line_full": (
         "{waiting} others are waiting, which takes about {when}. Please come back then.",
         "前面还有 {waiting} 人在等，大约要 {when}。请到时再来。",

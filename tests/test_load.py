@@ -1,0 +1,126 @@
+"""What visitors are told who wait, for whom there is no room, who ask too often, or who have left."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator
+from contextlib import aclosing, suppress
+from typing import Any
+
+import pytest
+from load.visitor import Answer, App, Refused, Visitor, app_at
+from serving import served
+
+LONG = {"_length": 1000, "_seed": 1}
+WHEN = {
+    "en": r"others are waiting.* about \d+ (seconds|minutes)",
+    "zh-CN": r"前面还有 \d+ 人在等，大约要 \d+ (秒|分钟)",
+}
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """An app whose line is short, on a machine where a token takes a hundredth of a second."""
+    first = """import time
+from zoo.engine.graphs import Graphs
+from zoo.ui import line
+step = Graphs.step
+Graphs.step = lambda self, ids, state: (time.sleep(0.01), step(self, ids, state))[1]
+line.MAX_LINE = 3"""
+    with served(tmp_path_factory.mktemp("app"), first=first) as running:
+        yield app_at(running.url)
+
+
+async def _line(app: App, others: int) -> tuple[list[Visitor], list[asyncio.Task[None]]]:
+    """As many visitors as were asked for, the first of them served, with what listens for them."""
+    visitors, listening = [Visitor(app) for _ in range(others)], []
+    for number, visitor in enumerate(visitors):
+        await visitor.join("write_text", LONG)
+        begun = asyncio.Event()
+        listening.append(asyncio.create_task(_listen(visitor, begun)))
+        if number == 0:
+            await begun.wait()
+    return visitors, listening
+
+
+async def _listen(visitor: Visitor, begun: asyncio.Event) -> None:
+    with suppress(OSError, asyncio.IncompleteReadError):
+        async with aclosing(visitor.listen()) as messages:
+            async for message in messages:
+                if message["msg"] == "process_generating":
+                    begun.set()
+
+
+async def _leave(visitors: list[Visitor], listening: list[asyncio.Task[None]]) -> None:
+    for visitor in visitors:
+        visitor.vanish()
+    await asyncio.gather(*listening)
+
+
+@pytest.mark.parametrize("language", WHEN)
+def test_a_visitor_for_whom_there_is_no_room_is_told_when_to_come_back(app: App, language: str) -> None:
+    async def full() -> tuple[Refused, Answer]:
+        visitors, listening = await _line(app, 4)
+        with pytest.raises(Refused) as refused:
+            await Visitor(app, language).join("write_text")
+        light = await Visitor(app, language).call("list_models", within=20)
+        await _leave(visitors, listening)
+        return refused.value, light
+
+    refused, light = asyncio.run(full())
+    assert re.search(WHEN[language], refused.words), refused.words
+    assert int(refused.retry_after) > 0
+    assert light.output and not light.error, "what only reads is not refused because others compute"
+
+
+def test_a_visitor_is_told_the_place_and_the_wait_behind_a_button_that_was_never_pressed(app: App) -> None:
+    async def waiting() -> dict[str, Any]:
+        visitors, listening = await _line(app, 2)
+        last = Visitor(app)
+        await last.join("compose_poem")
+        async with aclosing(last.listen()) as messages:
+            said = await anext(messages)
+        await _leave(visitors, listening)
+        return said
+
+    said = asyncio.run(waiting())
+    assert said["msg"] == "estimation" and said["rank"] == 1 and said["queue_size"] == 2 and said["rank_eta"] > 0
+
+
+def test_nothing_is_computed_for_those_who_left_without_a_word(app: App) -> None:
+    async def after() -> Answer:
+        visitors, listening = await _line(app, 1)
+        for _ in range(2):
+            await Visitor(app).join("write_text", LONG)
+        last = asyncio.create_task(Visitor(app).call("write_text", {"_length": 2}, 60))
+        await asyncio.sleep(7)
+        await _leave(visitors, listening)
+        return await last
+
+    answer = asyncio.run(after())
+    assert answer.output and answer.seconds < 11, answer.seconds
+
+
+def test_who_asks_too_often_is_told_so_on_the_page() -> None:
+    from zoo.ui.gate import BURST, WAIT, Gate
+
+    async def nothing(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def last(query: bytes) -> str:
+        gate, body = Gate(nothing), b""
+
+        async def send(message: Any) -> None:
+            nonlocal body
+            body = message.get("body", b"")
+
+        path = "/gradio_api/queue/join"
+        scope = {"type": "http", "method": "POST", "path": path, "headers": [], "client": ("a", 1)}
+        for _ in range(int(BURST) + 1):
+            await gate({**scope, "query_string": query}, None, send)  # type: ignore[arg-type]
+        return str(json.loads(body)["detail"])
+
+    assert f"wait {WAIT} seconds" in asyncio.run(last(b""))
+    assert f"请等 {WAIT} 秒" in asyncio.run(last(b"lang=zh-CN"))
