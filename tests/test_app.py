@@ -1013,9 +1013,9 @@ def test_a_client_that_goes_away_frees_the_machine(tmp_path: Path) -> None:
 import os, subprocess, sys, time
 import gradio as gr
 from gradio_client import Client
-from zoo.ui.guard import GuardedBlocks, one_at_a_time
+from zoo.ui.guard import GuardedBlocks, in_turn
 at = []
-@one_at_a_time
+@in_turn
 def count(word):
     for step in range(600):
         at.append(step)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import threading
 from collections.abc import Callable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,6 +25,36 @@ def has_amx() -> bool:
             return any("amx_bf16" in line for line in file if line.startswith("flags"))
     except OSError:
         return False
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_counting = threading.Lock()
+_at_work = 0
+
+
+@contextmanager
+def at_work() -> Iterator[None]:
+    """Count a visitor's computation for as long as the block runs."""
+    global _at_work
+    with _counting:
+        _at_work += 1
+    try:
+        yield
+    finally:
+        with _counting:
+            _at_work -= 1
+
+
+def threads_now() -> int:
+    """Threads that a large product should take: two while one visitor at most is served, else one.
+
+    Side by side, computations of one thread each give twice the answers a second (tests/bench/slots.py).
+    """
+    return min(2, cores()) if _at_work <= 1 else 1
 
 
 @contextmanager

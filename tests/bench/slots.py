@@ -24,13 +24,13 @@ from zoo.generate import audio, drums, image, library, prompting, speech, text, 
 
 Ask = Callable[[int], Any]
 MIXTURE: dict[str, Ask] = {
-    "text": lambda seed: exhausted(text.write("gpt.shakespeare", "ROMEO:", 120, seed=seed)),
-    "pictures": lambda seed: image.draw("dcgan.mnist", None, 16, seed=seed),
-    "diffusion": lambda seed: exhausted(image.draw_live("diffusion.mnist", "7", 4, seed=seed, steps=12)),
+    "text": lambda seed: exhausted(text.write("gpt.shakespeare", "ROMEO:", max_new_tokens=120, seed=seed)),
+    "pictures": lambda seed: image.draw("dcgan.mnist", count=16, seed=seed),
+    "diffusion": lambda seed: exhausted(image.draw_live("diffusion.mnist", "7", count=4, seed=seed, steps=12)),
     "emoji": lambda seed: exhausted(prompting.draw("text_to_image.emoji", "a red apple", count=2, seed=seed)),
     "translation": lambda seed: translation.translate("seq2seq.en-zh", "I like music very much."),
     "speech": lambda seed: speech.say("tts.telephone", "Please wait.", seed=seed),
-    "digits": lambda seed: exhausted(audio.speak("wavenet.spoken-digits", "42", speaker="theo", seed=seed)),
+    "digits": lambda seed: exhausted(audio.speak(digits="42", speaker="theo", seed=seed)),
     "drum": lambda seed: drums.hit("wavegan.drums", "snare", seed=seed),
 }
 

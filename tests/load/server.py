@@ -11,7 +11,7 @@ _WATCH = """
 import functools, json, os, time
 from zoo.ui import guard
 os.set_inheritable(file := os.open({path!r}, os.O_WRONLY | os.O_APPEND | os.O_CREAT), False)
-alone = guard.one_at_a_time
+alone = guard.in_turn
 def watched(handler):
     @functools.wraps(handler)
     def serve(*arguments, **options):
@@ -23,7 +23,7 @@ def watched(handler):
         finally:
             say(-1)
     return alone(serve)
-guard.one_at_a_time = watched
+guard.in_turn = watched
 """
 OFFLINE = """
 import sys

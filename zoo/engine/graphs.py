@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy as np
 
 from zoo.checkpoint import FORMAT, CheckpointError, read_json, sha256_of, shapes_of
 from zoo.eight_bits import SCALES, restored
+from zoo.runtime import threads_now
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, IOBinding
@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 FILE = "graphs.json"
 MAX_GRAPH_BYTES = 512 << 20
 THREADED_BYTES, THREADED_STEP_BYTES = 1 << 20, 16 << 20
-"""Weights (as stored) above which a part runs on two threads: one that is run once, or step by step.
-
-Steps are short: on a busy machine two threads that wait for each other are several times as slow as one.
+"""Weights (as stored) above which a part runs on two threads while nobody else computes: one that is run once, or step
+by step. Steps are short: two threads that wait for each other at each are slower than one.
 """
 _FAULTS = (
     "Fail",
@@ -42,12 +41,13 @@ _SIGNATURE = {"dtype", "shape"}
 
 @dataclass
 class Cache:
-    """The memory of a decoder, and how many tokens are in it.
+    """The memory of a decoder in a session, and how many tokens are in it.
 
     A GPT's graph fills the buffers that it reads, and is told the `position`. A recurrent one gives its state anew:
     what it has `made` is copied to the `tensors` that it reads next.
     """
 
+    session: InferenceSession
     binding: IOBinding
     tensors: list[np.ndarray]
     made: list[np.ndarray]
@@ -68,29 +68,33 @@ class Graphs:
         self.folder = folder
         self.config = SimpleNamespace(**_object(read_json(folder / "config.json"), "config", folder / "config.json"))
         self.parts: Mapping[str, Any] = read_parts(folder, sha256)
-        self._sessions: dict[str, InferenceSession] = {}
+        self._sessions: dict[tuple[str, int], InferenceSession] = {}
         self._opening = threading.Lock()
+        self._stored = (folder / "model.safetensors").stat().st_size
         self._weights: dict[str, np.ndarray] | None = None
 
     def session(self, part: str) -> InferenceSession:
-        """The open session of a part. Raises CheckpointError when there is no such part, or it cannot be run."""
-        with self._opening:
-            if part not in self._sessions:
-                self._sessions[part] = self._open(part)
-            return self._sessions[part]
+        """The open session of a part, of as many threads as are good now; the numbers that come out are the same.
 
-    def _open(self, part: str) -> InferenceSession:
+        Raises CheckpointError when there is no such part, or it cannot be run.
+        """
+        if part not in self.parts:
+            raise CheckpointError(f"{self.folder.name} has no part {part!r}; it has {', '.join(self.parts)}")
+        limit = THREADED_STEP_BYTES if self.parts[part]["state"] else THREADED_BYTES
+        threads = threads_now() if self._stored > limit else 1
+        with self._opening:
+            if (part, threads) not in self._sessions:
+                self._sessions[part, threads] = self._open(part, threads)
+            return self._sessions[part, threads]
+
+    def _open(self, part: str, threads: int) -> InferenceSession:
         import onnxruntime
         from onnxruntime.capi import onnxruntime_pybind11_state as faults
 
-        if part not in self.parts:
-            raise CheckpointError(f"{self.folder.name} has no part {part!r}; it has {', '.join(self.parts)}")
         path = self.folder / self.parts[part]["file"]
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
-        limit = THREADED_STEP_BYTES if self.parts[part]["state"] else THREADED_BYTES
-        large = (self.folder / "model.safetensors").stat().st_size > limit
-        options.intra_op_num_threads = min(2, os.cpu_count() or 1) if large else 1
+        options.intra_op_num_threads = threads
         options.enable_cpu_mem_arena = False
         try:
             return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -117,7 +121,7 @@ class Graphs:
             if not appends:
                 anew.append(np.empty_like(tensor))
             _bind(binding.bind_output, made, tensor if appends else anew[-1])
-        return Cache(binding, tensors, anew, np.empty((rows, 0), np.int64), position, logits, rows)
+        return Cache(session, binding, tensors, anew, np.empty((rows, 0), np.int64), position, logits, rows)
 
     def step(self, ids: np.ndarray, state: Cache) -> tuple[np.ndarray, Cache]:
         """As `Network.step`."""
@@ -134,7 +138,7 @@ class Graphs:
             _bind(state.binding.bind_input, "ids", state.ids)
         state.ids[...] = ids
         state.position[...] = state.length
-        self._sessions["decoder"].run_with_iobinding(state.binding)
+        state.session.run_with_iobinding(state.binding)
         for before, after in zip(state.tensors, state.made, strict=False):
             before[...] = after
         state.length += ids.shape[1]

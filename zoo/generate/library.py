@@ -350,8 +350,8 @@ def _load(folder: Path, name: str) -> Loaded:
         if folder in _loaded:
             _loaded.move_to_end(folder)
             return _loaded[folder][0]
-        one_at_a_time = _loading.setdefault(folder, threading.Lock())
-    with one_at_a_time:
+        in_turn = _loading.setdefault(folder, threading.Lock())
+    with in_turn:
         with _lock:
             if folder in _loaded:
                 return _loaded[folder][0]

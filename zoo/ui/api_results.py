@@ -18,7 +18,7 @@ from zoo.generate.provenance import png, wav
 from zoo.noise import MAX_SEED
 from zoo.ui.api_replies import ModelCard
 from zoo.ui.api_schema import MAX_TEXTS, ONE_VOICE, ChatRequest, Completion, ImageRequest, Speech
-from zoo.ui.guard import compute, one_at_a_time
+from zoo.ui.guard import compute, in_turn
 
 ENDPOINTS = {
     TEXT_GENERATION: "/v1/completions",
@@ -168,7 +168,7 @@ def _check_model(name: str, able: Sequence[str]) -> None:
         raise UnknownModel("model", message) from error
 
 
-@one_at_a_time
+@in_turn
 def write(asked: Completion, seed: int) -> Iterator[Piece]:
     """The texts of a request one after the other, in pieces as they are written."""
     verse = text.is_verse(asked.model)
@@ -189,7 +189,7 @@ def write(asked: Completion, seed: int) -> Iterator[Piece]:
             yield from _pieces(asked, index, own_seed, _prose(steps))
 
 
-@one_at_a_time
+@in_turn
 def answer(asked: ChatRequest, seed: int) -> Iterator[Piece]:
     """The replies of a request one after the other, in pieces as they are written."""
     *before, last = asked.messages
@@ -321,7 +321,7 @@ def _check_sampler(asked: ImageRequest) -> None:
             raise ParameterError(name, str(error)) from error
 
 
-@one_at_a_time
+@in_turn
 def draw(asked: ImageRequest, shown: list[str], seed: int) -> Iterator[Drawn | float]:
     """The pictures of a request, one by one; before each, where a model draws in many steps, the share that is done."""
     names = image.class_names(asked.model)
@@ -396,7 +396,7 @@ def _check_reading(asked: Speech, model: str) -> str:
     return text_
 
 
-@one_at_a_time
+@in_turn
 def speak(asked: Speech, model: str, said: str, seed: int) -> Iterator[Spoken | float]:
     """The share that is done, and at last the sound."""
     options = {"temperature": asked.temperature} if "temperature" in asked.model_fields_set else {}

@@ -27,7 +27,7 @@ from zoo.ui.controls import (
     wire,
 )
 from zoo.ui.conversation import ROLE_OF, Messages, messages_of
-from zoo.ui.guard import compute, integral, one_at_a_time
+from zoo.ui.guard import compute, in_turn, integral
 from zoo.ui.player import player
 from zoo.ui.strings import both, say, text
 
@@ -37,7 +37,7 @@ Shown = tuple[Any, Any, Any, Any, Any, Any, Any]
 outputs of both endpoints."""
 
 
-@one_at_a_time
+@in_turn
 def ask_assistant(
     model: str, history: Any, message: str, seed: int, progress: gr.Progress = PROGRESS
 ) -> Iterator[Shown]:
@@ -53,7 +53,7 @@ def ask_assistant(
     yield from _answered(model, history, message, None, seed, progress)
 
 
-@one_at_a_time
+@in_turn
 def tell_assistant(
     model: str, history: Any, recording: str, seed: int, progress: gr.Progress = PROGRESS
 ) -> Iterator[Shown]:

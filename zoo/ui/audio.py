@@ -34,7 +34,7 @@ from zoo.ui.controls import (
     source_line,
     wire,
 )
-from zoo.ui.guard import compute, integral, one_at_a_time
+from zoo.ui.guard import compute, in_turn, integral
 from zoo.ui.live import heard, live_player
 from zoo.ui.player import player
 from zoo.ui.strings import text
@@ -43,7 +43,7 @@ SPEAKER = "jackson"
 NUMBERS = ("7", "42", "2026", "314159")
 
 
-@one_at_a_time
+@in_turn
 def speak_digits(
     model: str, digits: str, speaker: str, temperature: float, seed: int, progress: gr.Progress = PROGRESS
 ) -> Iterator[tuple[Any, Any, Any, Any]]:

@@ -17,7 +17,7 @@ from zoo.generate.image import ENLARGED
 from zoo.generate.library import InputError
 from zoo.ui import files
 from zoo.ui.controls import intro, live_picker, run_and_stop, seed_and_dice, source_line, wire
-from zoo.ui.guard import compute, integral, one_at_a_time
+from zoo.ui.guard import compute, in_turn, integral
 from zoo.ui.pad import TAKE, TAKE_PARTS, drawn, editor, pad, take_brush
 from zoo.ui.strings import say, text
 
@@ -29,7 +29,7 @@ SHRUNK = "shrunk"
 """The way to enlarge that makes the picture small first."""
 
 
-@one_at_a_time
+@in_turn
 def colour_drawing(model: str, drawing: str | None) -> Iterator[Changed]:
     """Turn a drawing of lines into a coloured emoji; returns the lines as seen and the picture.
 
@@ -40,7 +40,7 @@ def colour_drawing(model: str, drawing: str | None) -> Iterator[Changed]:
     yield from _changed(model, drawn(drawing), how="drawing")
 
 
-@one_at_a_time
+@in_turn
 def change_style(model: str, picture: str | None, back: bool) -> Iterator[Changed]:
     """Draw an emoji in another vendor's style; returns it before and after.
 
@@ -52,7 +52,7 @@ def change_style(model: str, picture: str | None, back: bool) -> Iterator[Change
     yield from _changed(model, _given(picture), back=bool(back))
 
 
-@one_at_a_time
+@in_turn
 def restore_picture(
     model: str, picture: str | None, marks: str | None, how: str, seed: int, strength: float
 ) -> Iterator[Changed]:
@@ -72,7 +72,7 @@ def restore_picture(
     )  # fmt: skip
 
 
-@one_at_a_time
+@in_turn
 def enlarge_picture(model: str, picture: str | None, how: str) -> Iterator[Changed]:
     """Make a picture four times as wide and as high; returns it before and after, or the original and the result.
 

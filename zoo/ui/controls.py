@@ -10,12 +10,14 @@ from weakref import WeakKeyDictionary
 import gradio as gr
 
 from zoo.generate import library
-from zoo.ui.guard import GuardedBlocks
+from zoo.ui.guard import SLOTS, GuardedBlocks
 from zoo.ui.strings import text
 
 PROGRESS = gr.Progress()
 """As a parameter's default: gradio hands the handler a progress bar of its own."""
 ROLL = "() => Math.floor(Math.random() * 1000000)"
+COMPUTE: dict[str, Any] = {"concurrency_id": "compute", "concurrency_limit": SLOTS}
+"""The queue of what computes."""
 LIGHT: dict[str, Any] = {"concurrency_id": "light", "concurrency_limit": 4, "show_progress": "hidden"}
 """A queue of its own: what only reads never waits for those who compute."""
 REVEAL = """() => { if (window.innerWidth < 820)
@@ -148,8 +150,7 @@ def wire(
     """
     describe(handler, inputs)
     shared: dict[str, Any] = {
-        "inputs": list(inputs), "outputs": list(outputs), "concurrency_id": "compute", "concurrency_limit": 1,
-        "show_progress_on": list(progress or outputs[:1]),
+        "inputs": list(inputs), "outputs": list(outputs), "show_progress_on": list(progress or outputs[:1]), **COMPUTE,
     }  # fmt: skip
     reveal = REVEAL % f"#{outputs[0].elem_id}"
     if first:

@@ -15,7 +15,7 @@ from zoo.generate import library, masked
 from zoo.generate.library import InputError
 from zoo.ui import files
 from zoo.ui.controls import ROLL, examples, intro, live_picker, run_and_stop, seed_and_dice, source_line, wire
-from zoo.ui.guard import compute, integral, one_at_a_time
+from zoo.ui.guard import compute, in_turn, integral
 from zoo.ui.strings import both, say, text
 
 Messages = list[dict[str, str]]
@@ -30,7 +30,7 @@ ABOUT = ("did you see the goal in the last minute?", "his new album is great", "
 ROLE_OF = {"user": "user", "assistant": "bot"}
 
 
-@one_at_a_time
+@in_turn
 def chat_reply(
     model: str, history: Any, message: str, temperature: float, seed: int
 ) -> Iterator[tuple[Messages, str, str, str | None]]:
@@ -71,7 +71,7 @@ def messages_of(history: Any) -> Messages:
     return found
 
 
-@one_at_a_time
+@in_turn
 def fill_blanks(model: str, given: str, top: int) -> Iterator[tuple[str, str, str, str]]:
     """Fill the blanks of a text; returns it filled, the candidates of each blank as HTML, and a TXT file.
 
@@ -98,7 +98,7 @@ def _candidates(blanks: Sequence[Sequence[masked.Candidate]]) -> str:
     return f'<div class="zoo-blanks">{"".join(lists)}</div>'
 
 
-@one_at_a_time
+@in_turn
 def tell_topic(model: str, given: str) -> Iterator[tuple[dict[str, float], str]]:
     """Say what a text is about; returns the topics with their probabilities.
 

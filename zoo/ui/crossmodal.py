@@ -27,7 +27,7 @@ from zoo.ui.controls import (
     source_line,
     wire,
 )
-from zoo.ui.guard import compute, integral, one_at_a_time
+from zoo.ui.guard import compute, in_turn, integral
 from zoo.ui.joint import joining, plane
 from zoo.ui.pad import TAKE, drawn, pad, take_brush
 from zoo.ui.player import player
@@ -38,7 +38,7 @@ Forms = tuple[Any, Any, Any, Any, Any]
 """Probabilities, words, picture, sound and source line: the outputs of every endpoint here."""
 
 
-@one_at_a_time
+@in_turn
 def from_text(number: str, speaker: str, seed: int, progress: gr.Progress = PROGRESS) -> Iterator[Forms]:
     """Turn a written number into a picture and a sound; the image judge says what it reads in that picture.
 
@@ -51,7 +51,7 @@ def from_text(number: str, speaker: str, seed: int, progress: gr.Progress = PROG
     yield from _realise(digits, None, generate.number_given(number), speaker, seed, progress)
 
 
-@one_at_a_time
+@in_turn
 def from_drawing(picture: str, speaker: str, seed: int, progress: gr.Progress = PROGRESS) -> Iterator[Forms]:
     """Let the image judge read a drawn digit, and turn what it saw into words, a picture and a sound.
 
@@ -64,7 +64,7 @@ def from_drawing(picture: str, speaker: str, seed: int, progress: gr.Progress = 
     yield from _realise(seen.digits, seen, seen.source.record, speaker, seed, progress)
 
 
-@one_at_a_time
+@in_turn
 def from_speech(recording: str, speaker: str, seed: int, progress: gr.Progress = PROGRESS) -> Iterator[Forms]:
     """Let the audio judge hear a spoken digit, and turn what it heard into words, a picture and a sound.
 

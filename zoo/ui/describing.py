@@ -14,7 +14,7 @@ from zoo.generate import library
 from zoo.generate.library import InputError
 from zoo.ui import files
 from zoo.ui.controls import intro, model_picker, run_and_stop, source_line, wire
-from zoo.ui.guard import compute, integral, one_at_a_time
+from zoo.ui.guard import compute, in_turn, integral
 from zoo.ui.pad import TAKE, drawn, pad, take_brush
 from zoo.ui.strings import say, text
 from zoo.ui.tint import tinted
@@ -23,7 +23,7 @@ Told = tuple[str, str, str, str]
 """What a handler gives: the words, their tokens as HTML, the source line, and a TXT file."""
 
 
-@one_at_a_time
+@in_turn
 def describe_picture(model: str, picture: str | None, language: str, beams: int) -> Iterator[Told]:
     """Say what a picture shows; returns the words, their tokens with their probabilities as HTML, the source with other
     words that were weighed, and a TXT file.
@@ -41,7 +41,7 @@ def describe_picture(model: str, picture: str | None, language: str, beams: int)
         yield _shown(made)
 
 
-@one_at_a_time
+@in_turn
 def describe_digit(model: str, picture: str | None, language: str, beams: int) -> Iterator[Told]:
     """Say which digit is drawn; returns the word, its tokens with their probabilities as HTML, the source with other
     words that were weighed, and a TXT file.

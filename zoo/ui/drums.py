@@ -14,6 +14,7 @@ from zoo.generate import library
 from zoo.generate.audio import Sound
 from zoo.ui import files
 from zoo.ui.controls import (
+    COMPUTE,
     ROLL,
     describe,
     examples,
@@ -25,7 +26,7 @@ from zoo.ui.controls import (
     source_line,
     wire,
 )
-from zoo.ui.guard import compute, integral, one_at_a_time
+from zoo.ui.guard import compute, in_turn, integral
 from zoo.ui.player import player
 from zoo.ui.strings import chinese, english, text
 
@@ -114,7 +115,7 @@ _HEAR = """(seed, seeds) => {
 }"""
 
 
-@one_at_a_time
+@in_turn
 def play_drums(
     model: str, pattern: str, tempo: float, seed: int, swing: float, bars: int, seeds: str
 ) -> Iterator[Heard]:
@@ -135,7 +136,7 @@ def play_drums(
         yield _heard(sound)
 
 
-@one_at_a_time
+@in_turn
 def hit_drum(model: str, instrument: str, seed: int) -> Iterator[Heard]:
     """Make one drum sound; returns it as a WAV file and its spectrogram.
 
@@ -208,6 +209,6 @@ def machine(tab: gr.Blocks | gr.Tab) -> None:
     describe(hit_drum, [model, instrument, own_seed])
     asked = grid.hear(None, [seed, seeds], [instrument, own_seed, seeds], js=_HEAR)
     asked.then(
-        hit_drum, [model, instrument, own_seed], outputs, api_name="hit_drum", concurrency_id="compute",
-        concurrency_limit=1, show_progress_on=[picture], trigger_mode="always_last",  # of quick clicks the last
+        hit_drum, [model, instrument, own_seed], outputs, api_name="hit_drum", **COMPUTE,
+        show_progress_on=[picture], trigger_mode="always_last",  # of quick clicks the last
     )  # fmt: skip

@@ -12,7 +12,7 @@ from zoo.generate import image, latents, library, styles
 from zoo.ui import files
 from zoo.ui.classes import ALL, class_picker, follow
 from zoo.ui.controls import intro, live_picker, result_picture, run_and_stop, seed_and_dice, source_line, wire
-from zoo.ui.guard import compute, integral, one_at_a_time
+from zoo.ui.guard import compute, in_turn, integral
 from zoo.ui.pad import TAKE, drawn, pad, take_brush
 from zoo.ui.strings import chinese, english, text
 
@@ -20,7 +20,7 @@ GIVEN = "given"
 """The operand that stands for the visitor's own drawing."""
 
 
-@one_at_a_time
+@in_turn
 def add_codes(model: str, a: str, b: str, c: str, drawing: str | None) -> Iterator[tuple[str, str]]:
     """Calculate with the codes of pictures: a less b plus c; returns the three and what they come to.
 
@@ -35,7 +35,7 @@ def add_codes(model: str, a: str, b: str, c: str, drawing: str | None) -> Iterat
     yield from _shown(latents.arithmetic, model, a, b, c, picture=picture)
 
 
-@one_at_a_time
+@in_turn
 def slide_code(
     model: str, seed: int, first: str, amount: float, second: str, other_amount: float
 ) -> Iterator[tuple[str, str]]:
@@ -53,7 +53,7 @@ def slide_code(
     yield from _shown(latents.slide, model, amounts, seed=integral(seed))
 
 
-@one_at_a_time
+@in_turn
 def traverse_dimensions(model: str, seed: int, dimensions: int) -> Iterator[tuple[str, str]]:
     """Show what single dimensions of a code do: a row for each of those that say most.
 
@@ -65,7 +65,7 @@ def traverse_dimensions(model: str, seed: int, dimensions: int) -> Iterator[tupl
     yield from _shown(latents.traverse, model, seed=integral(seed), dimensions=integral(dimensions))
 
 
-@one_at_a_time
+@in_turn
 def styles_by_class(model: str, seed: int, styles: int) -> Iterator[tuple[str, str]]:
     """Draw the same styles in every class: a row a style, a column a class.
 
@@ -77,7 +77,7 @@ def styles_by_class(model: str, seed: int, styles: int) -> Iterator[tuple[str, s
     yield from _shown(latents.styles_by_class, model, seed=integral(seed), styles=integral(styles))
 
 
-@one_at_a_time
+@in_turn
 def mix_styles(
     model: str, label: str, seed: int, seed_fine: int, crossover: int, truncation: float
 ) -> Iterator[tuple[str, str]]:
@@ -97,7 +97,7 @@ def mix_styles(
     )  # fmt: skip
 
 
-@one_at_a_time
+@in_turn
 def edit_style(
     model: str, label: str, seed: int, d1: float, d2: float, d3: float, d4: float, d5: float, d6: float,
     truncation: float,

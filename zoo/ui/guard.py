@@ -27,7 +27,7 @@ from gradio.context import LocalContext
 from gradio.i18n import I18nData
 
 from zoo.generate.library import InputError
-from zoo.runtime import give_memory_back, gpu
+from zoo.runtime import at_work, cores, give_memory_back, gpu
 from zoo.ui.strings import english, say
 
 P = ParamSpec("P")
@@ -43,7 +43,9 @@ MAX_QUEUE = 32
 """Requests of programs that may wait at once; the next one is told to come back. Visitors have zoo.ui.line."""
 
 _log = logging.getLogger("zoo.ui")
-_turn = threading.Semaphore(1)
+SLOTS = min(cores(), 4)
+"""Computations at once: more would only share the processors, and each wants memory of its own."""
+_turn = threading.Semaphore(SLOTS)
 _last = math.inf
 """When the last computation has to end, on the clock of time.monotonic()."""
 
@@ -118,8 +120,8 @@ def _computed(
         yield error
 
 
-def one_at_a_time(handler: Callable[P, Iterator[R]]) -> Callable[P, Iterator[R]]:
-    """Let a generator handler hold the machine alone, for at most MAX_RUN seconds.
+def in_turn(handler: Callable[P, Iterator[R]]) -> Callable[P, Iterator[R]]:
+    """Let a generator handler compute beside at most SLOTS - 1 others, for at most MAX_RUN seconds.
 
     gradio's queue alone is not enough: a cancelled event frees its place there while its thread still computes.
     While it waits it yields "no change", so that Stop and a closed page are noticed at once.
@@ -136,7 +138,7 @@ def one_at_a_time(handler: Callable[P, Iterator[R]]) -> Callable[P, Iterator[R]]
             yield gr.skip()
         begun = time.monotonic()
         try:
-            with closing(handler(*args, **kwargs)) as results:  # type: ignore[type-var]
+            with at_work(), closing(handler(*args, **kwargs)) as results:  # type: ignore[type-var]
                 for result in results:
                     yield result
                     if time.monotonic() - begun > MAX_RUN:

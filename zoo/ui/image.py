@@ -28,12 +28,12 @@ from zoo.ui.controls import (
     source_line,
     wire,
 )
-from zoo.ui.guard import compute, integral, one_at_a_time
+from zoo.ui.guard import compute, in_turn, integral
 from zoo.ui.pad import TAKE, drawn, pad, take_brush
 from zoo.ui.strings import say, text
 
 
-@one_at_a_time
+@in_turn
 def draw_images(
     model: str, label: str, side: int, seed: int, truncation: float, steps: int, guidance: float,
     progress: gr.Progress = PROGRESS,
@@ -65,7 +65,7 @@ def draw_images(
             yield files.picture(step.sheet, step.source.record), step.source.line()
 
 
-@one_at_a_time
+@in_turn
 def interpolate_images(
     model: str, label: str, seed: int, waypoints: int, frames: int
 ) -> Iterator[tuple[str, Any, str, str]]:
@@ -88,7 +88,7 @@ def interpolate_images(
         yield moving, still, source.line(), files.gif(animation, record)
 
 
-@one_at_a_time
+@in_turn
 def latent_map(model: str, seed: int, size: int) -> Iterator[tuple[Any, str]]:
     """Show a flat slice through the latent space of a VAE.
 
@@ -101,7 +101,7 @@ def latent_map(model: str, seed: int, size: int) -> Iterator[tuple[Any, str]]:
         yield files.picture(pictures.sheet, pictures.source.record), pictures.source.line()
 
 
-@one_at_a_time
+@in_turn
 def redraw_drawing(model: str, picture: str) -> Iterator[tuple[Any, str]]:
     """Let a VAE see a picture and draw it again; returns both, side by side.
 

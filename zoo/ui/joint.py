@@ -15,6 +15,7 @@ from zoo.generate import library
 from zoo.generate.library import InputError
 from zoo.ui import files
 from zoo.ui.controls import (
+    COMPUTE,
     LIGHT,
     PROGRESS,
     REVEAL,
@@ -27,7 +28,7 @@ from zoo.ui.controls import (
     source_line,
     wire,
 )
-from zoo.ui.guard import compute, integral, one_at_a_time
+from zoo.ui.guard import compute, in_turn, integral
 from zoo.ui.pad import TAKE, pad, take_brush
 from zoo.ui.player import player
 from zoo.ui.strings import say, text
@@ -37,7 +38,7 @@ Side = tuple[Any, Any, Any]
 """Words, picture and sound."""
 
 
-@one_at_a_time
+@in_turn
 def join_digits(
     model: str, word: str, picture: str | None, recording: str | None, seed: int, progress: gr.Progress = PROGRESS
 ) -> Iterator[tuple[Any, ...]]:
@@ -69,7 +70,7 @@ def join_digits(
         yield *ours, *theirs, lines
 
 
-@one_at_a_time
+@in_turn
 def join_at(model: str, x: float, y: float, seed: int) -> Iterator[tuple[Any, Any, Any, str]]:
     """Say what is at a place of a joint model's plane; returns words, picture, sound, and where they came from.
 
@@ -98,7 +99,7 @@ def _clicked(path: str | None, event: gr.SelectData) -> tuple[float, float]:
     return generate.place_on_map(across / width, down / height)
 
 
-@one_at_a_time
+@in_turn
 def _map_of(model: str) -> Iterator[str]:
     for made in compute(generate.map_picture, model):
         yield files.picture(made.sheet, made.source.record)
@@ -180,7 +181,7 @@ def plane(tab: gr.Tab) -> None:
                 model = model_picker(ANY_TO_ANY, "plane_model")
         with gr.Column(elem_classes="zoo-results"):
             outputs = [*_side("plane", "one_model"), source_line("plane")]
-    working: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "compute", "concurrency_limit": 1}
+    working: dict[str, Any] = {"api_visibility": "private", **COMPUTE}
     for event in (tab.select, model.change):
         event(_map_of, [model], [shown], **working)
     inputs = [model, x, y, seed]

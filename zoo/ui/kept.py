@@ -11,7 +11,8 @@ from zoo.generate.library import InputError
 from zoo.generate.provenance import look
 from zoo.generate.replay import pictures_of
 from zoo.ui import files
-from zoo.ui.guard import compute, one_at_a_time
+from zoo.ui.controls import COMPUTE
+from zoo.ui.guard import compute, in_turn
 from zoo.ui.strings import say, text
 
 MAX_KEPT = 24
@@ -27,13 +28,12 @@ def shelf(sheet: gr.Image, prefix: str) -> gr.Gallery:
         elem_classes="zoo-gallery zoo-kept",
     )  # fmt: skip
     sheet.select(
-        keep, [sheet, gallery], [gallery], api_visibility="private", concurrency_id="compute", concurrency_limit=1,
-        show_progress="hidden",
-    )  # fmt: skip
+        keep, [sheet, gallery], [gallery], api_visibility="private", show_progress="hidden", **COMPUTE
+    )
     return gallery
 
 
-@one_at_a_time
+@in_turn
 def keep(path: str | None, kept: list[Any] | None, event: gr.SelectData) -> Iterator[list[Any]]:
     """Put the picture of the sheet at `path` that was clicked behind those that are kept."""
     if not path or not isinstance(event.index, list | tuple) or len(event.index) != 2:

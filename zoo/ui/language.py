@@ -14,7 +14,7 @@ from zoo.generate import library
 from zoo.generate import translation as generate
 from zoo.ui import files
 from zoo.ui.controls import examples, intro, live_picker, run_and_stop, source_line, wire
-from zoo.ui.guard import compute, integral, one_at_a_time
+from zoo.ui.guard import compute, in_turn, integral
 from zoo.ui.strings import say, text
 from zoo.ui.tint import tinted
 
@@ -24,7 +24,7 @@ SHOWN = 40
 WORDS = ("algorithm", "through though thought", "zoo", "unbelievable")
 
 
-@one_at_a_time
+@in_turn
 def translate_text(model: str, given: str, direction: str, beams: int) -> Iterator[tuple[str, str, str, str]]:
     """Translate English and Chinese; returns the text, its tokens with their probabilities as HTML, its source with
     what is to be doubted, and a TXT file.
@@ -50,7 +50,7 @@ def _doubts(made: generate.Translation) -> Iterator[str]:
         yield say("best_effort")
 
 
-@one_at_a_time
+@in_turn
 def pronounce_words(model: str, given: str, beams: int) -> Iterator[tuple[str, str, str, str]]:
     """Say how English words sound; returns a line a word, the phonemes as HTML with their probabilities, a TXT file.
 

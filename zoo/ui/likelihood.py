@@ -14,7 +14,7 @@ from zoo.generate import compression, library
 from zoo.generate import text as generate
 from zoo.generate.chat import is_chat
 from zoo.ui.controls import examples, intro, live_picker, run_and_stop, seed_and_dice, source_line, wire
-from zoo.ui.guard import compute, integral, one_at_a_time
+from zoo.ui.guard import compute, in_turn, integral
 from zoo.ui.strings import both, say, text
 
 TEXTS = (
@@ -24,7 +24,7 @@ TEXTS = (
 )
 
 
-@one_at_a_time
+@in_turn
 def compare_texts(
     first: str, second: str, prompt: str, length: int, temperature: float, seed: int
 ) -> Iterator[tuple[str, str, str, str]]:
@@ -54,7 +54,7 @@ def line_of(writing: generate.Writing) -> str:
     return f"{writing.source.line()} · {say('speed', tokens=writing.tokens, rate=rate)}"
 
 
-@one_at_a_time
+@in_turn
 def weigh_text(given: str) -> Iterator[tuple[list[list[Any]], str, str]]:
     """Say how many bytes a text takes as it is, to gzip and xz, and to each text model; returns a table, row by row,
     the same as HTML, and where each model came from.

@@ -14,14 +14,14 @@ from zoo.generate import matching as generate
 from zoo.generate.library import InputError
 from zoo.ui import files
 from zoo.ui.controls import examples, intro, model_picker, run_and_stop, source_line, wire
-from zoo.ui.guard import compute, integral, one_at_a_time
+from zoo.ui.guard import compute, in_turn, integral
 from zoo.ui.strings import say, text
 
 Found = tuple[dict[str, float], str, str]
 """What a handler gives: titles with their shares, the source line, and a TXT file."""
 
 
-@one_at_a_time
+@in_turn
 def find_emoji(model: str, description: str, top: int) -> Iterator[Found]:
     """Find the emoji that fit a description; returns them with their shares, and a TXT file.
 
@@ -34,7 +34,7 @@ def find_emoji(model: str, description: str, top: int) -> Iterator[Found]:
         yield _shown(made)
 
 
-@one_at_a_time
+@in_turn
 def name_picture(model: str, picture: str | None, language: str, top: int) -> Iterator[Found]:
     """Find the names that fit a picture; returns them with their shares, and a TXT file.
 

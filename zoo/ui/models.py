@@ -10,7 +10,7 @@ import gradio as gr
 
 from zoo.generate import library
 from zoo.ui import replay
-from zoo.ui.controls import alone, describe, intro, live_picker, offer_new_models
+from zoo.ui.controls import COMPUTE, alone, describe, intro, live_picker, offer_new_models
 from zoo.ui.strings import english, say, text
 
 WIDTHS = (196, 222, 256, 98, 50, 112, 230)
@@ -117,12 +117,7 @@ def _catalogue(tab: gr.Blocks) -> None:
         describe(show_card, [picker])
         describe(add_model, [source])
         picker.change(show_card, [picker], [card], api_name="show_card", show_progress="hidden")
-        added = {
-            "inputs": [source],
-            "outputs": [table, picker, card],
-            "concurrency_id": "compute",
-            "concurrency_limit": 1,
-        }
+        added = {"inputs": [source], "outputs": [table, picker, card], **COMPUTE}
         load.click(add_model, api_name="add_model", **added)
         source.submit(add_model, api_visibility="private", **added)
         gr.api(list_models, api_name="list_models")

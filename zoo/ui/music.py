@@ -23,7 +23,7 @@ from zoo.ui.controls import (
     source_line,
     wire,
 )
-from zoo.ui.guard import compute, integral, one_at_a_time
+from zoo.ui.guard import compute, in_turn, integral
 from zoo.ui.player import player
 from zoo.ui.strings import say, text
 
@@ -45,7 +45,7 @@ Played = tuple[Any, Any, str, Any]
 """What a handler gives: the piano roll, the sound, the source line and the MIDI file."""
 
 
-@one_at_a_time
+@in_turn
 def harmonise_melody(
     model: str, melody: str, midi: str | None, temperature: float, seed: int, tempo: float, top_p: float,
     progress: gr.Progress = PROGRESS,
@@ -68,7 +68,7 @@ def harmonise_melody(
     )  # fmt: skip
 
 
-@one_at_a_time
+@in_turn
 def compose_chorale(
     model: str, bars: int, temperature: float, seed: int, tempo: float, top_p: float, progress: gr.Progress = PROGRESS
 ) -> Iterator[Played]:

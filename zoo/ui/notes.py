@@ -23,7 +23,7 @@ from zoo.ui.controls import (
     source_line,
     wire,
 )
-from zoo.ui.guard import compute, integral, one_at_a_time
+from zoo.ui.guard import compute, in_turn, integral
 from zoo.ui.live import heard, live_player
 from zoo.ui.player import player
 from zoo.ui.strings import text
@@ -33,7 +33,7 @@ CHIPS = (("A4", "violin"), ("C3", "cello"), ("E4", "nylon_guitar"), ("G5", "flut
 """Notes to begin with, on instruments that suit them."""
 
 
-@one_at_a_time
+@in_turn
 def play_note(
     model: str, note: str, instrument: str, temperature: float, seed: int, progress: gr.Progress = PROGRESS
 ) -> Iterator[tuple[Any, Any, Any, Any]]:

@@ -25,11 +25,11 @@ from zoo.ui.controls import (
     source_line,
     wire,
 )
-from zoo.ui.guard import compute, integral, one_at_a_time
+from zoo.ui.guard import compute, in_turn, integral
 from zoo.ui.strings import say, text
 
 
-@one_at_a_time
+@in_turn
 def draw_emoji(
     model: str, prompt: str, style: str, count: int, seed: int, steps: int, guidance: float,
     progress: gr.Progress = PROGRESS,

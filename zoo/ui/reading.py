@@ -24,14 +24,14 @@ from zoo.ui.controls import (
     source_line,
     wire,
 )
-from zoo.ui.guard import compute, integral, one_at_a_time
+from zoo.ui.guard import compute, in_turn, integral
 from zoo.ui.player import player
 from zoo.ui.strings import say, text
 
 SENTENCES = ("Please enter your password.", "There are 7 people in this conference.", "Welcome to the zoo of models!")
 
 
-@one_at_a_time
+@in_turn
 def read_aloud(
     model: str, given: str, speed: float, seed: int, temperature: float
 ) -> Iterator[tuple[Any, Any, str, str]]:

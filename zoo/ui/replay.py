@@ -17,8 +17,8 @@ from zoo.generate.inputs import InputError
 from zoo.generate.melody import name_of
 from zoo.generate.provenance import Marked, Record, contents, look
 from zoo.ui import files
-from zoo.ui.controls import PROGRESS, REVEAL, describe, intro, result_picture, run_and_stop
-from zoo.ui.guard import compute, one_at_a_time
+from zoo.ui.controls import COMPUTE, PROGRESS, REVEAL, describe, intro, result_picture, run_and_stop
+from zoo.ui.guard import compute, in_turn
 from zoo.ui.player import player
 from zoo.ui.strings import say, text
 
@@ -30,7 +30,7 @@ Shown = tuple[Any, Any, Any, Any, Any, Any, Any, Any]
 """Report, data, and picture, sound and text of the file and of the new one: the outputs of the endpoint."""
 
 
-@one_at_a_time
+@in_turn
 def replay_file(file: str, progress: gr.Progress = PROGRESS) -> Iterator[Shown]:
     """Make a file of this zoo again; returns a report as HTML, the same as data, then the picture, sound or text of the
     file and of the new one.
@@ -195,8 +195,7 @@ def page() -> None:
                 before, after = _shown("before"), _shown("after")
     describe(replay_file, [file])
     shared: dict[str, Any] = {
-        "inputs": [file], "outputs": [report, data, *before, *after], "concurrency_id": "compute",
-        "concurrency_limit": 1, "show_progress_on": [report],
+        "inputs": [file], "outputs": [report, data, *before, *after], "show_progress_on": [report], **COMPUTE,
     }  # fmt: skip
     events = [
         run.click(replay_file, api_name="replay_file", **shared),

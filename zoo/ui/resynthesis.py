@@ -22,7 +22,7 @@ from zoo.ui.controls import (
     source_line,
     wire,
 )
-from zoo.ui.guard import compute, integral, one_at_a_time
+from zoo.ui.guard import compute, in_turn, integral
 from zoo.ui.player import player
 from zoo.ui.strings import say, text
 
@@ -31,7 +31,7 @@ PARTS = ("recording", "", "griffin-lim")
 Sounds = tuple[Any, Any, Any, Any, str]
 
 
-@one_at_a_time
+@in_turn
 def resynthesise_speech(model: str, recording: str, temperature: float, seed: int) -> Iterator[Sounds]:
     """Reduce a recording to its mel spectrogram and make sound of that again; returns it, what the model and what
     Griffin-Lim make of it, and their spectrograms one below the other.

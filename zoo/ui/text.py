@@ -27,7 +27,7 @@ from zoo.ui.controls import (
     source_line,
     wire,
 )
-from zoo.ui.guard import compute, integral, one_at_a_time
+from zoo.ui.guard import compute, in_turn, integral
 from zoo.ui.strings import text
 from zoo.ui.tint import tinted
 
@@ -41,7 +41,7 @@ _TITLES = {"write": "continue"}
 ACROSTICS = ("春夏秋冬", "万事如意", "风花雪月", "山高水长")
 
 
-@one_at_a_time
+@in_turn
 def write_text(
     model: str,
     prompt: str,
@@ -73,7 +73,7 @@ def write_text(
         yield writing.text, tokens, likelihood.line_of(writing), files.text(writing)
 
 
-@one_at_a_time
+@in_turn
 def compose_poem(
     model: str,
     form: str,
