@@ -595,9 +595,10 @@ def test_mu_law_is_torchaudios(levels: int) -> None:
     assert torch.equal(wavenet.mu_law_encode(wavenet.mu_law_decode(every, levels), levels), every)
 
 
-def speaker(frames: int) -> tuple[wavenet.WaveNet, Tensor]:
-    """A tiny WaveNet and the conditioning of two clips."""
-    model = shaken(wavenet.WaveNet(replace(wavenet.ENTRY.tiny, dilations=(1, 2, 4, 8), frame_size=10)))
+def speaker(frames: int, points: int = 0) -> tuple[wavenet.WaveNet, Tensor]:
+    """A tiny WaveNet, told the loudness at so many points, and the conditioning of two clips."""
+    sizes = replace(wavenet.ENTRY.tiny, dilations=(1, 2, 4, 8), frame_size=10, contour_points=points)
+    model = shaken(wavenet.WaveNet(sizes))
     with torch.no_grad():
         model.embed.weight.mul_(3)
         model.head[3].weight.mul_(20)
@@ -646,7 +647,7 @@ def test_loudness_is_told_as_it_was_measured_or_as_the_word_has_it_on_average() 
     torch.testing.assert_close(wavenet.loudness(torch.zeros(1, 90), torch.tensor([80]), 5), -torch.ones(1, 5))
     torch.testing.assert_close(found[1], wavenet.loudness(ramp[1:, :300], length[1:], points)[0])
 
-    model, _ = speaker(4)
+    model, _ = speaker(4, points)
     model.contours.copy_(Noise(5).uniform(*model.contours.shape))
     who = {"digit": torch.tensor([3]), "speaker": torch.tensor([2]), "frames": torch.tensor(9)}
     told = {**who, "duration": torch.tensor([0.1])}
@@ -657,7 +658,7 @@ def test_loudness_is_told_as_it_was_measured_or_as_the_word_has_it_on_average() 
 
 
 def test_wavenets_likelihood_counts_only_samples_before_each_clips_end() -> None:
-    model, _ = speaker(6)
+    model, _ = speaker(6, 4)
     batch = {
         "waveform": Noise(3).uniform(2, 60) * 2 - 1, "length": torch.tensor([25, 60]), "digit": torch.tensor([1, 2]),
         "speaker": torch.tensor([1, 2]), "duration": torch.tensor([0.003, 0.0075]),
@@ -673,16 +674,19 @@ def test_wavenets_likelihood_counts_only_samples_before_each_clips_end() -> None
 
 
 @pytest.mark.parametrize("temperature", [0.02, 1.0])
-def test_the_numpy_sampler_draws_what_the_torch_module_would(temperature: float) -> None:
+@pytest.mark.parametrize("tonal", [False, True])
+def test_the_numpy_sampler_draws_what_the_torch_module_would(temperature: float, tonal: bool) -> None:
     """Each code is where the module's own cumulative distribution, given the codes before it, passes the uniform."""
     model, condition = speaker(6)
     uniforms = Noise(4).uniform_array(2, 60)
+    tones = 3 * Noise(6).normal(2, 6, 10, model.config.channels) if tonal else None
+    given = (condition.numpy(), uniforms, temperature, tones.numpy() if tonal else None)
     sampler = WaveNetSampler(Modules(model).weights(), model.config)
-    frames = list(sampler.sample(condition.numpy(), uniforms, temperature))
-    compiled = np.concatenate(list(wavenet_compiled.sample(sampler, condition.numpy(), uniforms, temperature)), axis=1)
+    frames = list(sampler.sample(*given))
+    compiled = np.concatenate(list(wavenet_compiled.sample(sampler, *given)), axis=1)
     assert [frame.shape for frame in frames] == [(2, 10)] * 6
     codes = torch.from_numpy(np.concatenate(frames, axis=1))
-    logits = model(codes, condition).double() / temperature
+    logits = model(codes, condition, tones).double() / temperature
     cumulative = logits.softmax(2).cumsum(2)
     drawn = (cumulative <= torch.from_numpy(uniforms).double()[..., None]).sum(2).clamp(max=31)
     near = (cumulative - torch.from_numpy(uniforms).double()[..., None]).abs().amin(2) < 1e-4  # a tie within rounding
