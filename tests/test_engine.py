@@ -18,7 +18,7 @@ from zoo import checkpoint, hub
 from zoo.data import tokenizer
 from zoo.eight_bits import round_rows
 from zoo.engine import wavenet_compiled
-from zoo.engine.graphs import FILE, Graphs
+from zoo.engine.graphs import FILE, THREADED_BYTES, Graphs
 from zoo.engine.modules import Modules
 from zoo.engine.wavenet import WaveNetSampler, mu_law_decode
 from zoo.export.borrowed import WEIGHTS, Weights
@@ -31,9 +31,17 @@ from zoo.generate.verse import write_poems
 from zoo.models.audio import wavenet
 from zoo.models.text.gpt import GPT, GPTConfig
 from zoo.noise import Noise
+from zoo.runtime import at_work, cores
 
 NAMES = sorted(path.parent.name for path in hub.PRETRAINED.glob("*/config.json"))
 ROOT = Path(__file__).parent.parent
+
+
+def has_large_parts(name: str) -> bool:
+    """Whether it has no steps but parts that take two threads where nobody else computes."""
+    folder = hub.PRETRAINED / name
+    steps = any(part["state"] for part in json.loads((folder / FILE).read_text())["parts"].values())
+    return not steps and (folder / "model.safetensors").stat().st_size > THREADED_BYTES
 
 
 def both(name: str) -> tuple[Graphs, Modules]:
@@ -90,6 +98,20 @@ def test_a_seed_draws_the_same_pictures_to_a_grey_level(name: str) -> None:
     ours, theirs = (image.generate(network, latents, labels).astype(int) for network in (graphs, modules))
     assert np.abs(ours - theirs).max() <= 1 and (ours != theirs).mean() < 1e-3
     assert ours.max() > 200, "black pictures would prove nothing"
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if has_large_parts(name)])
+def test_one_thread_and_two_give_the_same_numbers(name: str) -> None:
+    """So that a seed gives the same whether others are served beside or not."""
+    graphs, modules = both(name)
+    for part in modules.parts.values():
+        inputs = {key: value.numpy() for key, value in part.inputs.items()}
+        alone = graphs.run(part.name, **inputs)
+        with at_work(), at_work():
+            beside = graphs.run(part.name, **inputs)
+        assert len({threads for own, threads in graphs._sessions if own == part.name}) == min(2, cores())
+        for one, other in zip(alone, beside, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 def test_a_decoder_goes_on_from_its_cache_alone_and_in_rows_and_refuses_to_overflow() -> None:
