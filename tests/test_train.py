@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -20,6 +21,7 @@ from safetensors.torch import load_file
 
 from train import state as states
 from train import timeline
+from train.__main__ import main
 from train.loop import DIVERGED, DONE, INTERRUPTED, Run
 from train.order import batches
 from train.recipe import course, preset
@@ -232,6 +234,82 @@ def test_a_wild_learning_rate_never_reaches_a_checkpoint(tmp_path: Path) -> None
     assert Run(course("vae"), "tiny", wild, tmp_path, cpu=True).train() == DIVERGED
     for path in tmp_path.rglob("*.safetensors"):
         assert all(t.isfinite().all() for t in load_file(path).values() if t.is_floating_point()), path
+
+
+def spoilt_within(monkeypatch: pytest.MonkeyPatch, at: int, spoil: Callable[[Run], None]) -> None:
+    """Once the step after `at` steps is done, and its figures were finite, `spoil` something that shows in none."""
+    whole, spoilt = Run.step, []
+
+    def step(self: Run) -> dict[str, float]:
+        figures = whole(self)
+        if self.progress["step"] == at and not spoilt:
+            spoil(self)
+            spoilt.append(at)
+        return figures
+
+    monkeypatch.setattr(Run, "step", step)
+
+
+def an_average(run: Run) -> None:
+    assert run.average is not None
+    next(run.average.module.parameters()).data.view(-1)[0] = float("nan")
+
+
+def a_square_moment(run: Run) -> None:
+    """Of it nothing shows for ever: its weight stands still."""
+    kept = next(iter(run.update.optimizers["model"].state.values()))
+    kept["exp_avg_sq"].view(-1)[0] = float("inf")
+
+
+@pytest.mark.parametrize("spoil", [an_average, a_square_moment])
+@pytest.mark.parametrize("at", [2, 9], ids=["before a state", "before an evaluation"])
+@pytest.mark.parametrize("mode", ["stop", "retry"])
+def test_what_no_figure_of_a_step_shows_is_seen_before_it_is_used(
+    mode: Literal["stop", "retry"], at: int, spoil: Callable[[Run], None], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    tiny = replace(preset("resnet", "tiny"), save_every=3, evaluate_every=10, nonfinite=mode)
+    spoilt_within(monkeypatch, at, spoil)
+    made = Run(course("resnet"), "tiny", tiny, tmp_path, cpu=True)
+    assert made.train() == (DIVERGED if mode == "stop" else DONE)
+    if mode == "retry":
+        assert (made.progress["returns"], made.progress["rate"]) == (1, 0.5)
+    for path in tmp_path.rglob("*.safetensors"):
+        assert all(t.isfinite().all() for t in load_file(path).values() if t.is_floating_point()), path
+    monkeypatch.undo()
+    assert Run(course("resnet"), "tiny", tiny, tmp_path, cpu=True).train() == DONE
+
+
+def test_a_run_that_is_stopped_when_its_numbers_blew_up_keeps_the_state_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    spoilt_within(monkeypatch, 6, an_average)
+    assert run("resnet", tmp_path, stop_after=7) == DIVERGED
+    found = states.load(tmp_path / "state")
+    assert found is not None and found[0] == 5 and "the state before it is kept" in caplog.text
+
+
+def test_a_metric_that_is_never_finite_leaves_no_best_weights_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from train import loop
+
+    monkeypatch.setattr(loop, "validate", lambda *_, **__: {"accuracy": float("nan")})
+    assert run("resnet", tmp_path) == DIVERGED
+    assert "accuracy was finite in no evaluation" in caplog.text and not (tmp_path / "best").exists()
+
+
+def test_a_weight_that_the_published_precision_cannot_hold_is_told_and_not_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def huge(run: Run) -> None:
+        for network in (run.model, run.published):
+            next(network.parameters()).data.view(-1)[0] = 1e6
+
+    spoilt_within(monkeypatch, 19, huge)
+    code = main(["resnet", "--preset", "tiny", "--keep", "last", "--cpu", "--no-measure", "--out", str(tmp_path)])
+    assert code == DIVERGED and "is not finite in float16" in caplog.text
+    assert not list((tmp_path / "checkpoint").rglob("*.safetensors"))
 
 
 def test_a_run_that_no_longer_improves_ends_early(tmp_path: Path) -> None:

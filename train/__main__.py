@@ -134,9 +134,10 @@ def command_of(known: argparse.Namespace, name: str, preset: str, changes: list[
 
 def _finish(run: Run, known: argparse.Namespace, command: str) -> int:
     """Publish a run that is at its last step; a signal leaves with 75, and the same command does it again."""
-    from train.loop import DONE, INTERRUPTED, UNWRITTEN
+    from train.loop import DIVERGED, DONE, INTERRUPTED, UNWRITTEN
     from train.publish import publish
     from train.signals import Interrupted, Signals
+    from zoo.checkpoint import CheckpointError
 
     folder = known.publish or run.folder / "checkpoint"
     signals = Signals()
@@ -148,6 +149,9 @@ def _finish(run: Run, known: argparse.Namespace, command: str) -> int:
     except Interrupted:
         logging.warning("stopped while it was published; the same command publishes it again")
         return INTERRUPTED
+    except CheckpointError as error:  # weights that its precision cannot hold
+        logging.error("the checkpoint was not written: %s", error)
+        return DIVERGED
     except OSError as error:
         logging.error("the checkpoint was not written: %s; the run is kept, and the same command publishes it", error)
         return UNWRITTEN

@@ -26,7 +26,7 @@ from train import state as states
 from train import timeline, trackers
 from train.average import averaged
 from train.evaluate import validate
-from train.guard import PATIENCE, Diverged, NonFinite, nonfinite_figure, nonfinite_weight
+from train.guard import PATIENCE, Diverged, NonFinite, nonfinite_figure, nonfinite_value
 from train.order import batches
 from train.recipe import Course, Recipe
 from train.signals import EXIT_CODE, Interrupted, Signals
@@ -149,10 +149,15 @@ class Run:
         ]
         self.progress |= state["progress"]
 
+    def spoilt(self) -> str | None:
+        """The first of all that a state holds that is not finite, as words, or None: weights before what they cause."""
+        state = self.state()
+        return nonfinite_value(state["modules"] | {name: state[name] for name in ("average", "optimizers")})
+
     def save(self, journal: Journal) -> bool:
         """Write the state and return whether it is on disk; one that is not finite is never written."""
-        bad, written = nonfinite_weight(self.update.modules), True
-        if bad:
+        written = True
+        if bad := self.spoilt():
             raise Diverged(f"{bad} is not finite at step {self.progress['step']}; the state before it is kept")
         if self.accelerator.is_main_process:
             try:
@@ -197,27 +202,39 @@ class Run:
         return figures
 
     def advance(self, journal: Journal, bar: Any) -> None:
-        """One step, its average and its line in the journal; a step that is not finite is named and changes nothing."""
+        """One step, its average and its line in the journal; a step that is not finite is named and leaves nothing.
+
+        Weights, moments and averages that do not show in the step's own figures are looked at where they are used next.
+        """
         begun, worked, recipe = time.perf_counter(), time.process_time(), self.recipe
         try:
             figures = self.step()
         except NonFinite as error:
             self._nonfinite(str(error), journal)
             return
-        self.progress["step"] += 1
-        self.progress["skipped"] = 0
         if self.average is not None:
             self.average.update_parameters(self.model)
+        if self._used_after(self.progress["step"] + 1) and self.spoilt():
+            self._nonfinite("", journal)
+            return
+        self.progress["step"] += 1
+        self.progress["skipped"] = 0
         seconds = time.perf_counter() - begun
         self.progress["seconds"] += seconds
         self.progress["cpu_seconds"] += time.process_time() - worked
         step = self.progress["step"]
         journal.step(step, figures, recipe.batch_size * recipe.accumulation, seconds, recipe.log_every, bar)
 
-    def _nonfinite(self, where: str, journal: Journal) -> None:
+    def _used_after(self, step: int) -> bool:
+        """Whether what `step` leaves is saved, evaluated or shown."""
+        recipe = self.recipe
+        every = (recipe.save_every, recipe.evaluate_every)
+        return step == recipe.steps or step in self.moments or any(step % number == 0 for number in every)
+
+    def _nonfinite(self, figure: str, journal: Journal) -> None:
         """Say it and stop; or, with `nonfinite="retry"`, skip the step, after three go back, in the end stop."""
-        spoilt = nonfinite_weight(self.update.modules)  # a batch norm's statistics, if nothing else
-        where = f"{where}, and {spoilt}" if spoilt else where
+        spoilt = self.spoilt()  # a batch norm's statistics, if nothing else
+        where = ", and ".join(name for name in (figure, spoilt) if name)
         batch = [int(index) for _, indices in self.rows() for index in indices]
         journal.write(self.progress["step"], {"event": "nonfinite", "where": where, "batch": batch})
         said = f"step {self.progress['step']}: {where} is not finite; the batch was samples {batch[:8]}"
@@ -322,6 +339,9 @@ class Run:
         signals = Signals()
         try:
             return self._sitting(signals, resume, stop_after, on_evaluation)
+        except Diverged as error:
+            logger.error("%s", error)
+            return DIVERGED
         except OSError as error:
             logger.error(
                 "stopped at step %d of %d: %s; what was saved before is kept, and the same command goes on from there",
@@ -338,7 +358,7 @@ class Run:
         stop_after: int | None,
         on_evaluation: Callable[[int, dict[str, Any]], None] | None,
     ) -> int:
-        """What `train` says. Raises OSError where going on would lose something that cannot be made again."""
+        """What `train` says. Raises Diverged, and OSError where going on would lose what cannot be made again."""
         recipe = self.recipe
         poll = signals.poll if self.accelerator.num_processes == 1 else lambda: None
         found = self._begin(resume)
@@ -361,6 +381,8 @@ class Run:
                     if on_evaluation is not None:
                         on_evaluation(step, figures)
                     last = last or self.progress["ended"]
+                if last and self.progress["best"] is None:
+                    raise Diverged(f"{recipe.metric} was finite in no evaluation, so that no weights are the best")
                 if last:
                     break
                 if self._stop_asked(signals) or step >= sitting_end:
@@ -379,9 +401,6 @@ class Run:
                 self.progress["step"], recipe.steps, "here" if written else "the last saved state",
             )  # fmt: skip
             return INTERRUPTED if written else UNWRITTEN
-        except Diverged as error:
-            logger.error("%s", error)
-            return DIVERGED
         finally:
             bar.close()
             journal.close()
