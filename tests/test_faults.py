@@ -69,6 +69,24 @@ def test_the_state_of_another_model_is_refused_before_the_first_step(tmp_path: P
         Run(course("vae"), "tiny", preset("vae", "tiny"), tmp_path, cpu=True).train()
 
 
+def test_a_run_whose_data_were_changed_does_not_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its order of samples, and what it has seen of them, would be another's."""
+    import pyarrow.parquet as pq
+
+    from zoo.data.source import find
+
+    path = tmp_path / "mnist" / "data" / "train-00000-of-00001.parquet"
+    path.parent.mkdir(parents=True)
+    table = pq.read_table(find("mnist", "train", sample=True))
+    pq.write_table(table, path)
+    monkeypatch.setenv("ZOO_DATA", str(tmp_path))
+    recipe = replace(preset("vae", "tiny"), sample=False)
+    assert Run(course("vae"), "tiny", recipe, tmp_path / "run", cpu=True).train(stop_after=1) == 75
+    pq.write_table(table.slice(1), path)
+    with pytest.raises(ValueError, match="began with other data than mnist has now"):
+        Run(course("vae"), "tiny", recipe, tmp_path / "run", cpu=True).train()
+
+
 def test_states_differ_by_names_shapes_and_numbers_of_parameters() -> None:
     def state(**changes: Any) -> dict[str, Any]:
         whole = {

@@ -112,6 +112,7 @@ class Run:
             "skipped": 0,
             "returns": 0,
             "git_commit": git_commit(),
+            "data": self.train_data.fingerprint,
         }
 
     @property
@@ -304,6 +305,11 @@ class Run:
         if found:
             if problem := states.mismatch(found[1], self.state()):
                 raise ValueError(f"{self.folder} holds the state of another run: {problem} (another --out, or --fresh)")
+            if found[1]["progress"].get("data", self.progress["data"]) != self.progress["data"]:
+                raise ValueError(
+                    f"{self.folder} holds a run that began with other data than {self.train_data.info.name} has now: "
+                    "its file was changed or damaged since (another --out, or --fresh)"
+                )
             self.restore(found[1])
             logger.info("resumed at step %d of %d", found[0], self.recipe.steps)
         self.folder.mkdir(parents=True, exist_ok=True)
