@@ -112,6 +112,19 @@ def test_a_missing_file_says_where_it_was_looked_for(tmp_path: Path, monkeypatch
         find("mnist", "train")
 
 
+@pytest.mark.parametrize("names", [("train-00000-of-00002",), ("train-00000-of-00001", "train-1")])
+def test_a_split_in_several_files_is_refused_and_not_read_in_part(
+    names: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "mnist" / "data"
+    folder.mkdir(parents=True)
+    for name in names:
+        (folder / f"{name}.parquet").write_bytes(find("mnist", "train", sample=True).read_bytes())
+    monkeypatch.setenv("ZOO_DATA", str(tmp_path))
+    with pytest.raises(ValueError, match=rf"{names[0]}\.parquet is one of several"):
+        read("mnist", "train")
+
+
 def test_a_damaged_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "mnist" / "data" / "train-00000-of-00001.parquet"
     path.parent.mkdir(parents=True)

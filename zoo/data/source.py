@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -193,7 +194,8 @@ class Table:
 def find(name: str, split: str, *, sample: bool = False) -> Path:
     """The Parquet file of one split. With `sample`, the few real rows that ship with the package.
 
-    Raises ValueError for an unknown name and OSError, with what to do, when the data cannot be found.
+    Raises ValueError for an unknown name or a split in several files, and OSError, with what to do, when the data
+    cannot be found.
     """
     if name not in INFOS:
         raise ValueError(f"no data set is named {name!r}{suggestion(name, INFOS)}")
@@ -204,6 +206,9 @@ def find(name: str, split: str, *, sample: bool = False) -> Path:
     if root:
         found = sorted((Path(root) / folder / "data").glob(f"{split}-*.parquet"))
         if found:
+            parts = re.search(r"-of-(\d+)\.parquet$", found[0].name)
+            if len(found) > 1 or (parts and int(parts[1]) > 1):
+                raise ValueError(f"{found[0]} is one of several; a split must be one whole file, {file}")
             return found[0]
         if name != python_stdlib.NAME:
             raise OSError(f"ZOO_DATA is {root}, where {folder}/data/{split}-*.parquet is missing")
