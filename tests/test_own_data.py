@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -730,11 +731,11 @@ def test_the_zoos_own_sets_give_the_same_samples_by_either_door(tmp_path: Path) 
         assert written[0][:300] == written[1][:300]
 
 
-def _damaged(folder: Path, name: str, column: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A copy of a bundled set whose tenth test row is broken, where the zoo looks for it."""
+def _damaged(folder: Path, name: str, column: str, monkeypatch: pytest.MonkeyPatch, row: int = 10) -> None:
+    """A copy of a bundled set of whose test rows one is broken, where the zoo looks for it."""
     found = pq.read_table(find(name, "test", sample=True))
     rows = found.column(column).to_pylist()
-    rows[10] = {"bytes": rows[10]["bytes"][: len(rows[10]["bytes"]) // 2], "path": None}
+    rows[row] = {"bytes": rows[row]["bytes"][: len(rows[row]["bytes"]) // 2], "path": None}
     at = found.schema.get_field_index(column)
     broken = pa.array(rows, found.schema.field(at).type)
     path = folder / name / "data" / "test-00000-of-00001.parquet"
@@ -757,3 +758,28 @@ def test_a_damaged_row_of_the_zoos_sets_is_named_and_refused_or_left_out(
     assert len(kept) == len(whole) - 1 and f"{what} 10 of {name}/test" in caplog.text
     labels = [data.batch(np.arange(len(data)))["label"].tolist() for data in (whole, kept)]
     assert labels[1] == labels[0][:10] + labels[0][11:]
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "column", "model", "what"),
+    [
+        ("emoji_vendors", "emoji", "google", "", r"picture 2 of emoji_vendors/test \(google\)"),
+        ("emoji_names", "emoji", "google", "contrastive", r"picture 2 of emoji_names/test \(google\)"),
+        ("emoji_names", "emoji", "google", "text_to_image", r"picture 2 of emoji_names/test \(google\)"),
+        ("telephone_prompts", "telephone_prompts", "audio", "tts", "recording 2 of telephone_prompts/test"),
+        ("telephone_prompts", "telephone_prompts", "audio", "waveglow", "recording 2 of telephone_prompts/test"),
+    ],
+)
+def test_a_damaged_row_is_named_and_refused_or_left_out_whoever_learns_from_it(
+    name: str, file: str, column: str, model: str, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    caplog: Any,
+) -> None:  # fmt: skip
+    from train.recipe import preset
+
+    config = preset(model, "tiny").config if model else SimpleNamespace(image_size=32)
+    whole = load(name, "test", config, sample=True)
+    _damaged(tmp_path, file, column, monkeypatch, row=2)
+    with pytest.raises(ValueError, match=f"{what} cannot be decoded"):
+        load(name, "test", config)
+    kept = load(name, "test", config, skip=True)
+    assert 0 < len(kept) < len(whole) and re.search(f"{what} cannot be decoded and is left out", caplog.text)

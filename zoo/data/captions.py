@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from zoo.data.dialogue import padded, train_pieces
-from zoo.data.image import VENDORS, on_white, sized
+from zoo.data.image import VENDORS, drawings, sized
 from zoo.data.pairs import as_floats, validation_rows
 from zoo.data.source import Table, read
 from zoo.noise import Noise
@@ -81,15 +81,16 @@ class Captioned:
     """One split; samples stand concept by concept, each in the order of VENDORS.
 
     `numbers` int64 (n,) is the concept of each sample, a place in `concepts`; `vendors` int64 (n,) who drew it;
-    `images` uint8 (n, 3, size, size), on white.
+    `images` uint8 (n, 3, size, size), on white. With `skip` damaged pictures are left out by name.
     """
 
     lengths = None
     labels: tuple[str, ...] = ()
 
     def __init__(
-        self, name: str, split: str, config: Any, *, sample: bool = False, tokenizer: Tokenizer | None = None
-    ) -> None:
+        self, name: str, split: str, config: Any, *, sample: bool = False, tokenizer: Tokenizer | None = None,
+        skip: bool = False,
+    ) -> None:  # fmt: skip
         table = read(name, "test" if split == "test" else "train", sample=sample)
         self.info, self.fingerprint, self.sample = table.info, table.fingerprint, sample
         self.training, self.context_length = split == "train", config.context_length
@@ -102,15 +103,12 @@ class Captioned:
             groups = [table.labels["group"][number] for number in table.columns["group"]]
             rows = np.array([row for row in rows if groups[row] in GROUPS[name]], np.int64)
         self.concepts = [every[row] for row in rows]
-        drawn = [
-            (number, vendor)
-            for number, row in enumerate(rows)
-            for vendor in range(len(VENDORS))
-            if table.columns[VENDORS[vendor]][row] is not None  # not every vendor draws every one
-        ]
-        pictures = [on_white(table.columns[VENDORS[vendor]][rows[number]]["bytes"]) for number, vendor in drawn]
+        places = [(number, vendor) for number in range(len(rows)) for vendor in range(len(VENDORS))]
+        drawn, pictures = drawings(
+            table.columns, [(int(rows[number]), vendor) for number, vendor in places], f"{name}/{split}", skip=skip
+        )
         self.images = sized(np.stack(pictures).transpose(0, 3, 1, 2), config.image_size)
-        self.numbers, self.vendors = np.array(drawn, np.int64).T
+        self.numbers, self.vendors = np.array([places[number] for number in drawn], np.int64).T
         self.tokenizer = tokenizer or train_pieces(
             (text for one in read_of for language in LANGUAGES for text in _words(one, language)), PIECES
         )

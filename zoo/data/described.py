@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from zoo.data.captions import LANGUAGES, Concept, concepts_of, moved_by
-from zoo.data.image import VENDORS, Images, on_white, sized
+from zoo.data.image import VENDORS, Images, drawings, sized
 from zoo.data.pairs import as_floats, fitted, trimmed, validation_rows
 from zoo.data.sequences import filled, number_of, train_bilingual
 from zoo.data.source import read
@@ -68,15 +68,18 @@ class Described:
         )  # fmt: skip
         self.digits = Images("mnist", split, sample=sample, skip=skip)
         self.concepts: list[Concept] = []
-        pictures, drawn = [], list[tuple[int, int, int]]()
+        pictures, drawn = list[np.ndarray](), list[tuple[int, int, int]]()
         fingerprints = []
         for file in ("train",) if split != "test" else ("train", "test"):
             table = read(name, file, sample=sample)
             fingerprints.append(table.fingerprint)
-            for row, kind, vendors in _rows_of(table.columns, file, split):
-                for vendor in vendors:
-                    pictures.append(on_white(table.columns[VENDORS[vendor]][row]["bytes"]))
-                    drawn.append((kind, len(self.concepts) + row, vendor))
+            places = [(row, kind, vendor) for row, kind, own in _rows_of(table.columns, file, split) for vendor in own]
+            numbers, found = drawings(
+                table.columns, [(row, vendor) for row, _, vendor in places], f"{name}/{file}", skip=skip
+            )
+            pictures += found
+            for row, kind, vendor in (places[number] for number in numbers):
+                drawn.append((kind, len(self.concepts) + row, vendor))
             self.concepts += concepts_of(table)
         self.images = sized(np.stack(pictures).transpose(0, 3, 1, 2), config.image_size)
         slots = len(drawn) // EMOJI_A_DIGIT if self.training else len(self.digits)

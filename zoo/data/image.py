@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from zoo.data.media import DAMAGED
 from zoo.data.source import Info, read, split_of
 
 logger = logging.getLogger(__name__)
@@ -53,44 +55,36 @@ class Images(Pictures):
         if split != "test":
             rows = split_of(len(rows), split, VALIDATION)
         column = table.columns["image"]
-        pictures, damaged = [], []
-        for row in rows:
-            try:
-                pictures.append(np.asarray(Image.open(io.BytesIO(column[row]["bytes"]))))
-            except (UnidentifiedImageError, OSError, TypeError) as error:
-                if not skip:
-                    raise ValueError(f"picture {row} of {name}/{split} cannot be decoded: {error}") from error
-                logger.warning("picture %d of %s/%s cannot be decoded and is left out: %s", row, name, split, error)
-                damaged.append(row)
-        images = np.stack(pictures)
+        found = [decoded(column[row], f"picture {row} of {name}/{split}", as_it_is, skip=skip) for row in rows]
+        rows = rows[[picture is not None for picture in found]]
+        images = np.stack([picture for picture in found if picture is not None])
         images = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
         images = sized(images, image_size)
-        targets = np.asarray(table.columns["label"], np.int64)[np.setdiff1d(rows, damaged)]
+        targets = np.asarray(table.columns["label"], np.int64)[rows]
         super().__init__(table.info, table.fingerprint, table.labels["label"], images, targets)
 
 
 class Emoji(Pictures):
     """Every concept of a split in each vendor's style, on white: labels are the nine groups, or the four vendors. Of
-    "emoji_faces" only smileys: no cats, monkeys, ghosts or robots.
+    "emoji_faces" only smileys: no cats, monkeys, ghosts or robots. With `skip` damaged pictures are left out by name.
 
     `concepts` int64 (n,) numbers each picture's concept, by the row of its file.
     """
 
-    def __init__(self, name: str, split: str, *, sample: bool = False, image_size: int = 32) -> None:
+    def __init__(
+        self, name: str, split: str, *, sample: bool = False, image_size: int = 32, skip: bool = False
+    ) -> None:
         table = read(name, "test" if split == "test" else "train", sample=sample)
         count = len(table.columns["name"])
         concepts = np.arange(count) if split == "test" else split_of(count, split, VALIDATION)
         if name == "emoji_faces":
             concepts = concepts[[_is_face(table.columns["subgroup"][concept]) for concept in concepts]]
-        drawn = [
-            (vendor, concept)
-            for vendor in range(len(VENDORS))
-            for concept in concepts.tolist()
-            if table.columns[VENDORS[vendor]][concept] is not None  # not every vendor draws every one
-        ]
-        pictures = [on_white(table.columns[VENDORS[vendor]][concept]["bytes"]) for vendor, concept in drawn]
+        places = [(vendor, concept) for vendor in range(len(VENDORS)) for concept in concepts.tolist()]
+        drawn, pictures = drawings(
+            table.columns, [(concept, vendor) for vendor, concept in places], f"{name}/{split}", skip=skip
+        )
         images = sized(np.stack(pictures).transpose(0, 3, 1, 2), image_size)
-        self.vendors, self.concepts = np.array(drawn, np.int64).T
+        self.vendors, self.concepts = np.array([places[number] for number in drawn], np.int64).T
         groups = np.asarray(table.columns["group"], np.int64)[self.concepts]
         by_vendor = name != "emoji"
         super().__init__(
@@ -102,6 +96,42 @@ class Emoji(Pictures):
 def _is_face(subgroup: str) -> bool:
     """Whether a concept of Unicode's subgroup is a smiley: "face-smiling" and its like, but not "face-costume"."""
     return subgroup.startswith("face-") and subgroup != "face-costume"
+
+
+def as_it_is(encoded: bytes) -> np.ndarray:
+    """A picture file -> uint8 (h, w) or (h, w, 3)."""
+    return np.asarray(Image.open(io.BytesIO(encoded)))
+
+
+def decoded(cell: Any, where: str, read_as: Callable[[bytes], np.ndarray], *, skip: bool) -> np.ndarray | None:
+    """The picture of one cell of a table. A damaged one raises ValueError that says where it is; with `skip` it is
+    named in the log, and None.
+    """
+    try:
+        return read_as(cell["bytes"])
+    except DAMAGED as error:
+        if not skip:
+            raise ValueError(f"{where} cannot be decoded: {error}") from error
+        logger.warning("%s cannot be decoded and is left out: %s", where, error)
+        return None
+
+
+def drawings(
+    columns: dict[str, list[Any]], places: list[tuple[int, int]], where: str, *, skip: bool
+) -> tuple[list[int], list[np.ndarray]]:
+    """Emoji on white, by row and vendor: which of these places have one, for not every vendor draws every one, and the
+    pictures, uint8 (h, w, 3) each. Raises ValueError as `decoded` does.
+    """
+    numbers, pictures = [], []
+    for number, (row, vendor) in enumerate(places):
+        cell = columns[VENDORS[vendor]][row]
+        if cell is None:
+            continue
+        picture = decoded(cell, f"picture {row} of {where} ({VENDORS[vendor]})", on_white, skip=skip)
+        if picture is not None:
+            numbers.append(number)
+            pictures.append(picture)
+    return numbers, pictures
 
 
 def on_white(encoded: bytes) -> np.ndarray:

@@ -52,9 +52,9 @@ def load(
     if name == "dialogue":
         return open_dialogue(name, split, config, sample=sample, tokenizer=tokenizer)
     if hasattr(config, "num_symbols"):
-        return Prompts(read_recordings(name, split, sample=sample), config)
+        return Prompts(read_recordings(name, split, sample=sample, skip=skip), config)
     if hasattr(config, "segment_length"):
-        recordings = read_recordings(name, split, sample=sample)
+        recordings = read_recordings(name, split, sample=sample, skip=skip)
         return Segments(recordings, config.segment_length, config.sample_rate, training=split == "train")
     if name == NAME:
         return open_trimodal(split, config, sample=sample, skip=skip)
@@ -71,9 +71,9 @@ def load(
         return emoji_pairs(name, split, config, sample=sample, skip=skip)
     if name == "emoji_names" or name in GROUPS:
         kind = Prompted if hasattr(config, "latent_channels") else Captioned
-        return kind(name, split, config, sample=sample, tokenizer=tokenizer)
+        return kind(name, split, config, sample=sample, tokenizer=tokenizer, skip=skip)
     if name == "emoji_digits":
         return Described(name, split, config, sample=sample, tokenizer=tokenizer, skip=skip)
     if name in ("emoji", "emoji_vendors", "emoji_faces"):
-        return Emoji(name, split, sample=sample, image_size=getattr(config, "image_size", 32))
+        return Emoji(name, split, sample=sample, image_size=getattr(config, "image_size", 32), skip=skip)
     return Images(name, split, sample=sample, image_size=getattr(config, "image_size", 28), skip=skip)

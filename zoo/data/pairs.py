@@ -24,20 +24,18 @@ gender, hair or role) together, as the data set's test split does.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from zoo.config import suggestion
-from zoo.data.image import VENDORS, Pictures, on_white, sized
+from zoo.data.image import VENDORS, Pictures, decoded, on_white, sized
 from zoo.data.own_source import OwnDataError
 from zoo.data.source import Info, read
 from zoo.noise import Noise, permutation
 
-logger = logging.getLogger(__name__)
 DERIVED = ("outline", "damaged", "noisy", "small")
 """Sources that are made of the target."""
 LICENCES = {"openmoji": "cc-by-sa-4.0", "twitter": "cc-by-4.0", "google": "apache-2.0", "fluent": "mit"}
@@ -235,13 +233,13 @@ def emoji_pairs(name: str, split: str, config: Any, *, sample: bool = False, ski
             wanted = [table.columns[column][row] for column in ((config.source, vendor) if from_vendor else (vendor,))]
             if any(cell is None for cell in wanted):
                 continue
-            try:
-                found = [on_white(cell["bytes"]) for cell in wanted]
-            except (UnidentifiedImageError, OSError, TypeError) as error:
-                said = f"picture {row} of {name}/{split} ({vendor}) cannot be decoded"
-                if not skip:
-                    raise ValueError(f"{said}: {error}") from error
-                logger.warning("%s and is left out: %s", said, error)
+            where = f"picture {row} of {name}/{split} ({vendor})"
+            found = [
+                picture
+                for cell in wanted
+                if (picture := decoded(cell, where, on_white, skip=skip)) is not None
+            ]
+            if len(found) < len(wanted):
                 continue
             if margin is not None:
                 found = [fitted(trimmed(Image.fromarray(one)), config.image_size, margin) for one in found]

@@ -7,6 +7,7 @@ split keep the last of a fixed permutation of the training file apart; the spoke
 from __future__ import annotations
 
 import io
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from zoo.data.source import Info, read, split_of
 from zoo.data.spoken_text import PAUSES, SYMBOLS, phonemes_of, pronunciations, spoken_items
 from zoo.noise import Noise
 
+logger = logging.getLogger(__name__)
 HELD_OUT = 24
 """Recordings of a training file that serve as validation, at most a tenth."""
 _PLACES = 21
@@ -34,27 +36,35 @@ class Recordings:
     sample_rate: int
 
 
-def read_recordings(name: str, split: str, *, sample: bool = False) -> Recordings:
-    """Read a split whole. Raises ValueError naming a damaged recording, and as `zoo.data.source.read` does."""
+def read_recordings(name: str, split: str, *, sample: bool = False, skip: bool = False) -> Recordings:
+    """Read a split whole; with `skip` damaged recordings are left out by name.
+
+    Raises ValueError naming a damaged one otherwise, and as `zoo.data.source.read` does.
+    """
     import soundfile
 
     if name == "spoken_digits":
-        clips = Clips(name, split, sample=sample)
+        clips = Clips(name, split, sample=sample, skip=skip)
         said = [clips.labels[digit] for digit in clips.digits]
         return Recordings(clips.info, clips.fingerprint, clips.waveforms, said, clips.sample_rate)
     table = read(name, "test" if split == "test" else "train", sample=sample)
     count = len(table.columns["audio"])
     rows = np.arange(count) if split == "test" else split_of(count, split, HELD_OUT)
     waveforms: list[np.ndarray] = []
-    rate = 0
+    rate, kept = 0, []
     for row in rows:
         try:
             samples, rate = soundfile.read(io.BytesIO(table.columns["audio"][row]["bytes"]), dtype="float32")
         except (soundfile.LibsndfileError, TypeError) as error:
-            raise ValueError(f"recording {row} of {name}/{split} cannot be decoded: {error}") from error
+            where = f"recording {row} of {name}/{split}"
+            if not skip:
+                raise ValueError(f"{where} cannot be decoded: {error}") from error
+            logger.warning("%s cannot be decoded and is left out: %s", where, error)
+            continue
         waveforms.append(samples)
+        kept.append(row)
     column = "normalized_text" if "normalized_text" in table.columns else "text"
-    texts = [str(table.columns[column][row]) for row in rows]
+    texts = [str(table.columns[column][row]) for row in kept]
     return Recordings(table.info, table.fingerprint, waveforms, texts, rate)
 
 
