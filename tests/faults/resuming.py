@@ -20,7 +20,7 @@ def _references(folder: Path, count: int) -> dict[str, Any]:
     """What undisturbed runs of the first so many trainings leave. Raises RuntimeError where nothing can be watched."""
     if not syscalls.available():
         raise RuntimeError("this system does not let a process watch another's system calls (Linux 5.5 or later)")
-    trainings.prepare()
+    trainings.prepare(NAMES[:count])
     return {name: trainings.reference(name, folder / f"reference-{name}") for name in NAMES[:count]}
 
 

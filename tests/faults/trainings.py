@@ -1,4 +1,4 @@
-"""Four trainings of a second or two, started as forks of this process, and what has to be equal at their ends.
+"""Trainings of a second or more, started as forks of this process, and what has to be equal at their ends.
 
 A fork costs milliseconds where `python -m train` spends seconds importing. The parent imports and computes nothing, so
 a child starts from the same state as a new process; the run that all are compared with is a new process. Both look at
@@ -22,13 +22,14 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tests.faults import syscalls
 from tests.faults.syscalls import Operation
+from zoo import registry
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {
@@ -37,8 +38,10 @@ ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow's allocator would start a thread
 }
-NAMES = ("dcgan", "vae", "gpt", "wavenet")
+FIRST = ("dcgan", "vae", "gpt", "wavenet")
 """One adversarial training, and three of a loss of their own."""
+NAMES = (*FIRST, *(name for name in registry.names() if name not in FIRST))
+"""All trainings."""
 OPTIONS = ("--log-every", "5", "--save-every", "7", "--evaluate-every", "12", "--snapshots", "3", "--batch-size", "2")
 """Periods that fall on different steps, so that a state is rarely saved where a line of the log ends."""
 PHASES = ("start", "steps", "log", "state", "evaluation", "best", "timeline", "publishing")
@@ -57,8 +60,8 @@ _FUNCTIONS = (  # innermost first: (file, function) -> phase
 )
 
 
-def prepare() -> None:
-    """Import all that a training imports, so that its forks need not."""
+def prepare(names: Sequence[str]) -> None:
+    """Import all that these trainings import, so that their forks need not."""
     os.environ.update(ENVIRONMENT)
     for module in (
         "pyarrow.dataset", "pyarrow.parquet", "soundfile", "torch._dynamo", "torch.distributed.fsdp",
@@ -67,7 +70,7 @@ def prepare() -> None:
         importlib.import_module(module)
     from train.recipe import course
 
-    for name in NAMES:
+    for name in names:
         course(name)
     look_briefly()
     _alone()
@@ -91,9 +94,9 @@ def _alone() -> None:
         raise RuntimeError(f"{threads} threads run; only a process with one can be forked safely")
 
 
-def arguments(name: str, folder: Path) -> list[str]:
+def arguments(name: str, folder: Path, *options: str) -> list[str]:
     """The command line of a training in `folder`."""
-    return [name, "--preset", "tiny", "--cpu", "--no-measure", "--out", str(folder), *OPTIONS]
+    return [name, "--preset", "tiny", "--cpu", "--no-measure", "--out", str(folder), *OPTIONS, *options]
 
 
 def phase_of(operation: Operation) -> str:
@@ -117,9 +120,11 @@ class Ended:
 
 
 class Training:
-    """A forked child that trains in `folder`; killed with its parent."""
+    """A forked child that trains in `folder`; killed with its parent. `spoil` is called in it before it begins."""
 
-    def __init__(self, name: str, folder: Path, *, watched: bool = False) -> None:
+    def __init__(
+        self, name: str, folder: Path, *options: str, watched: bool = False, spoil: Callable[[], None] | None = None
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.told = folder.with_name(folder.name + ".said")
@@ -130,13 +135,15 @@ class Training:
         self.pid = os.fork()
         if self.pid == 0:
             mine.close()
-            self._child(name, theirs, watched)
+            self._child(arguments(name, folder, *options), theirs, watched, spoil)
         theirs.close()
         mine.recv(1)  # it has begun: a signal meets the training, not a process that is not one yet
         self.channel, self.begun = mine, time.monotonic()
         self.descriptor = os.pidfd_open(self.pid)
 
-    def _child(self, name: str, channel: socket.socket, watched: bool) -> None:
+    def _child(
+        self, given: list[str], channel: socket.socket, watched: bool, spoil: Callable[[], None] | None
+    ) -> None:
         """Train, and never return."""
         code = 1
         try:
@@ -149,10 +156,12 @@ class Training:
             faulthandler.register(signal.SIGUSR1, file=stack, all_threads=False)
             from train.__main__ import main
 
+            if spoil is not None:
+                spoil()
             channel.send(b"!")
             if watched:
                 syscalls.send_listener(channel)
-            code = main(arguments(name, self.folder))
+            code = main(given)
         except SystemExit as stop:
             code = stop.code if isinstance(stop.code, int) else 1
         except KeyboardInterrupt:
@@ -193,9 +202,9 @@ class Training:
         return Ended(code, said, now - self.begun, operations, where, 0.0 if since is None else now - since)
 
 
-def undisturbed(name: str, folder: Path) -> Ended:
-    """Train to the end."""
-    return Training(name, folder).finish([])
+def undisturbed(name: str, folder: Path, *options: str, spoil: Callable[[], None] | None = None) -> Ended:
+    """Train to the end; `spoil` may change what this process trains with."""
+    return Training(name, folder, *options, spoil=spoil).finish([])
 
 
 def watched(name: str, folder: Path, decide: Callable[[Operation], int]) -> Ended:
@@ -250,11 +259,11 @@ def signalled_before(name: str, folder: Path, number: signal.Signals, operation:
     return training.finish(operations, where, sent[0] if sent else None)
 
 
-def fresh(module: str, name: str, folder: Path) -> subprocess.Popen[str]:
+def fresh(module: str, name: str, folder: Path, *options: str) -> subprocess.Popen[str]:
     """A new process of a training: `module` is "train", or this one for short looks."""
     folder.mkdir(parents=True, exist_ok=True)
     return subprocess.Popen(
-        [sys.executable, "-m", module, *arguments(name, folder)],
+        [sys.executable, "-m", module, *arguments(name, folder, *options)],
         cwd=ROOT, env={**os.environ, **ENVIRONMENT}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
 
@@ -266,6 +275,17 @@ def reference(name: str, folder: Path, module: str = "tests.faults.trainings") -
     if process.returncode:
         raise RuntimeError(f"{name}: exit code {process.returncode}\n{said}")
     return left_by(folder)
+
+
+def progress_of(folder: Path) -> dict[str, Any]:
+    """What the last state says of a run. Raises ValueError where there is none."""
+    from train import state as states
+
+    newest = states.load(folder / "state")
+    if newest is None:
+        raise ValueError(f"{folder} has no whole state")
+    progress: dict[str, Any] = newest[1]["progress"]
+    return progress
 
 
 def left_by(folder: Path) -> dict[str, Any]:
