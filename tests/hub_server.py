@@ -10,7 +10,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
+import select
+import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,18 +28,25 @@ LARGE = (".safetensors", ".onnx", ".png", ".webp", ".gif", ".wav", ".bin", ".pkl
 
 @dataclass
 class Fault:
-    """What goes wrong with requests whose "METHOD /path" matches `where`, the next `times` times.
+    """What goes wrong with requests whose "METHOD /path" matches `where`: after `after` of them, `times` times.
 
-    status: answer with it. drop: close without a word. stall: the same, after 2 seconds. truncate: break off
-    half-way. short: send half as if it were all. corrupt: flip one byte, size unchanged. stranger: a login page.
+    status: answer with it, and with `body` if there is one. drop: close without a word. reset: the same, by a RST.
+    stall: the same, after 2 seconds. silence: keep the connection and say nothing. truncate: break off half-way.
+    short: send half as if it were all. corrupt: flip one byte, size unchanged. stranger: a login page. altered: other
+    `headers` than those that belong there. drip: a byte now and then, for ever. endless: bytes without an end.
     """
 
     where: str
-    kind: Literal["status", "drop", "stall", "truncate", "short", "corrupt", "stranger"]
+    kind: Literal[
+        "status", "drop", "reset", "stall", "silence", "truncate", "short", "corrupt", "stranger", "altered", "drip",
+        "endless",
+    ]  # fmt: skip
     status: int = 500
     headers: dict[str, str] = field(default_factory=dict)
     message: str = ""
     times: int = 1_000_000
+    body: bytes = b""
+    after: int = 0
 
 
 @dataclass(frozen=True)
@@ -111,9 +122,15 @@ class TestHub(ThreadingHTTPServer):
         """(method, path, Authorization header) of each request."""
         self.unknown: list[str] = []
         self.lock = threading.RLock()
+        self.ended = threading.Event()
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.cdn = f"http://localhost:{self.server_port}"
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def shutdown(self) -> None:
+        """Stop, and let go of those who are kept waiting."""
+        self.ended.set()
+        super().shutdown()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up is part of the tests."""
@@ -122,6 +139,9 @@ class TestHub(ThreadingHTTPServer):
         with self.lock:
             for fault in self.faults:
                 if fault.times > 0 and re.search(fault.where, request):
+                    if fault.after > 0:
+                        fault.after -= 1
+                        continue
                     fault.times -= 1
                     return fault
         return None
@@ -145,14 +165,21 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._body()
         self.server.requests.append((self.command, path, token))
         self.fault = self.server.fault_at(f"{self.command} {path}")
-        if self.fault and self.fault.kind in ("drop", "stall"):
+        if self.fault and self.fault.kind in ("drop", "stall", "reset", "silence"):
+            if self.fault.kind == "reset":
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                os.close(self.connection.detach())  # at once, while others may still hold the object
+            if self.fault.kind == "silence":
+                self._until_hung_up(b"")
             time.sleep(2 if self.fault.kind == "stall" else 0)
             self.close_connection = True
             return
+        if self.fault and self.fault.kind in ("drip", "endless"):
+            return self._without_end(self.fault)
         if self.fault and self.fault.kind == "stranger":
             return self._send(200, b"<html>Please log in to this network</html>", {"Content-Type": "text/html"})
         if self.fault and self.fault.kind == "status":
-            error = json.dumps({"error": self.fault.message}).encode()
+            error = self.fault.body or json.dumps({"error": self.fault.message}).encode()
             return self._send(self.fault.status, error, {"Content-Type": "application/json", **self.fault.headers})
         try:
             with self.server.lock:
@@ -166,6 +193,23 @@ class _Handler(BaseHTTPRequestHandler):
             headers = {"Content-Type": "application/json"} | ({"X-Error-Code": refusal.code} if refusal.code else {})
             headers |= {"X-Error-Message": refusal.message} if refusal.message else {}
             self._send(refusal.status, json.dumps({"error": refusal.message}).encode(), headers)
+
+    def _without_end(self, fault: Fault) -> None:
+        """An answer that begins well: a byte every fifth of a second, or as many as the client takes."""
+        self.send_response(200)
+        for name, value in fault.headers.items():
+            self.send_header(name, value)
+        self.end_headers()  # without a length, it ends when the connection does
+        self._until_hung_up(fault.body or b" ", 0.2 if fault.kind == "drip" else 0.0)
+
+    def _until_hung_up(self, data: bytes, every: float = 0.2) -> None:
+        self.close_connection = True
+        while not self.server.ended.is_set():
+            readable, _, _ = select.select([self.connection], [], [], every)
+            if readable and not self.connection.recv(1, socket.MSG_PEEK):
+                return
+            if data:
+                self.wfile.write(data)
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") == "chunked":
@@ -185,10 +229,13 @@ class _Handler(BaseHTTPRequestHandler):
         if kind in ("truncate", "short"):
             data = data[: length // 2]
             length = len(data) if kind == "short" else length
+        if kind == "altered" and self.fault:
+            headers = headers | self.fault.headers
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(length))
+        if "Content-Length" not in headers:
+            self.send_header("Content-Length", str(length))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(data)

@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -31,7 +32,7 @@ class Client:
     def __init__(self, home: Path, endpoint: str, **environment: str) -> None:
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "ZOO_", "HUGGING"))}
         self.home, self.pretrained = home, home / "pretrained"
-        self.pretrained.mkdir(parents=True)
+        self.pretrained.mkdir(parents=True, exist_ok=True)
         self.errors = open(home / "stderr.txt", "w+")  # noqa: SIM115
         self.process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("hub_client.py"))],
@@ -344,6 +345,30 @@ def test_an_etag_that_leads_out_of_the_cache_is_refused(client: Client, server: 
     words = client.words("pull", "Damaged", repo=published)
     assert words == f"{published}: the Hub serves config.json otherwise than it records it; nothing was kept"
     assert not list(client.home.rglob("escaped*"))
+
+
+def test_no_later_answer_about_a_file_leads_out_of_the_cache_either(
+    client: Client, server: TestHub, made: Path, tmp_path: Path
+) -> None:
+    for after in range(4):
+        place(server, f"ada/later-{after}", made)
+        headers = {"X-Linked-Etag": f'"{tmp_path}/escaped"'}
+        server.faults[:] = [Fault("HEAD /.*/config.json", "altered", headers=headers, after=after)]
+        reply = client.ask("pull", repo=f"ada/later-{after}")
+        assert reply.get("error") == "Damaged" or hashes(Path(reply["value"])) == hashes(made)
+        assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["drip", "silence"])
+def test_a_hub_that_says_next_to_nothing_is_given_up_in_words(
+    client: Client, server: TestHub, published: str, kind: Any
+) -> None:
+    for where in (_API, _BYTES):
+        server.faults[:] = [Fault(where, kind)]
+        begun = time.monotonic()
+        words = client.ask("pull", repo=published, environment={"HF_HUB_DOWNLOAD_TIMEOUT": "1"})["message"]
+        assert words.startswith(("the Hub did not answer in time about", "the connection to the Hub broke off over"))
+        assert time.monotonic() - begun < 4
 
 
 # Faults: (where, fault, the error's class, its words)

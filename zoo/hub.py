@@ -29,6 +29,8 @@ from zoo.hub_faults import Damaged, HubError, Unpaid, Unreachable, in_words, sho
 if TYPE_CHECKING:
     from huggingface_hub import HfApi, SpaceHardware
 
+    from zoo.hub_limits import Patience
+
 __all__ = [
     "Damaged",
     "HubError",
@@ -151,9 +153,27 @@ def pull(repo: str, *, token: str | None = None) -> Path:
             f"{name} is not fetched: what comes from the Hub is opened by PyTorch, which is left out here "
             "(`pip install torch` adds it); the bundled checkpoints work without"
         )
+    from zoo.hub_limits import Patience
+
     api = _api(token)
-    remote = _look_up(api, name, revision)
-    if f"{WITHIN}/config.json" in remote.files:  # the rest is for other libraries
+    try:
+        with Patience().watched() as patience:
+            remote, folder = _fetched(api, name, revision, patience)
+        if _recorded(name, revision) != remote:
+            checkpoint.load(folder)
+    except checkpoint.CheckpointError as error:
+        raise Damaged(f"{name}@{revision} is refused: {error}") from error
+    _record(remote, revision)
+    return folder
+
+
+def _fetched(api: HfApi, name: str, revision: str, patience: Patience) -> tuple[_Remote, Path]:
+    """What the Hub records of a revision, and the folder of its files; those of other libraries are left there."""
+    from zoo.hub_limits import limited
+
+    with limited(patience, name, revision, str(api.token or "")):
+        remote = _look_up(api, name, revision)
+    if f"{WITHIN}/config.json" in remote.files:
         files = {file: record for file, record in remote.files.items() if file.startswith(f"{WITHIN}/")}
         remote = replace(remote, files=files)
     config = _config_of(remote)
@@ -166,17 +186,12 @@ def pull(repo: str, *, token: str | None = None) -> Path:
             f"{name}@{revision} has {len(remote.files):,} files of {total:,} bytes in all; "
             f"at most {MAX_FILES:,} files and {MAX_BYTES:,} bytes are pulled"
         )
-    try:
-        folder = _fetch(api, remote, config).parent
-        checkpoint.describe(folder)
-        with ThreadPoolExecutor(max_workers=8) as pool:
-            list(pool.map(lambda file: _fetch(api, remote, file), sorted(remote.files)))
-        if _recorded(name, revision) != remote:
-            checkpoint.load(folder)
-    except checkpoint.CheckpointError as error:
-        raise Damaged(f"{name}@{remote.commit[:12]} is refused: {error}") from error
-    _record(remote, revision)
-    return folder
+    folder = _fetch(api, remote, config, patience).parent
+    checkpoint.describe(folder)
+    patience.refill()  # that was our own time
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        list(pool.map(lambda file: _fetch(api, remote, file, patience), sorted(remote.files)))
+    return remote, folder
 
 
 def push(
@@ -395,26 +410,23 @@ def _look_up(
     return _Remote(repo, str(info.sha), files, private=bool(info.private))
 
 
-def _fetch(api: HfApi, remote: _Remote, name: str) -> Path:
+def _fetch(api: HfApi, remote: _Remote, name: str, patience: Patience) -> Path:
     """One file in the cache, with the bytes that the Hub records; a damaged copy is removed and fetched once more."""
-    from huggingface_hub import hf_hub_url, try_to_load_from_cache
+    from huggingface_hub import try_to_load_from_cache
+
+    from zoo.hub_limits import limited
 
     size, oid = remote.files[name]
+    about = (remote.repo, remote.commit[:12], str(api.token or ""))
     for _ in range(2):
         with _asking(api, remote.repo, remote.commit[:12], name):
             cached = try_to_load_from_cache(remote.repo, name, revision=remote.commit)
             if not isinstance(cached, str):
-                # The client waits and asks again for minutes when a HEAD is answered 429 or 500, and names the file in
-                # its cache as the server's ETag says: ask once ourselves, and let only the recorded hash through.
-                url = hf_hub_url(remote.repo, name, revision=remote.commit, endpoint=api.endpoint)
-                seen = api.get_hf_file_metadata(url=url)
-                if (seen.commit_hash, seen.etag) != (remote.commit, oid) or seen.size not in (size, None):
-                    raise Damaged(
-                        f"{remote.repo}: the Hub serves {name} otherwise than it records it; nothing was kept"
-                    )
-                cached = api.hf_hub_download(remote.repo, name, revision=remote.commit)
+                with limited(patience, *about, file=name, commit=remote.commit, size=size, etag=oid):
+                    cached = api.hf_hub_download(remote.repo, name, revision=remote.commit)
         path = Path(cached)
         if _is(path, oid):
+            patience.refill()
             return path
         _discard(path, f"{remote.repo}@{remote.commit[:12]}/{name}")
     raise Damaged(
