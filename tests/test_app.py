@@ -969,6 +969,7 @@ def test_stop_frees_the_machine_for_the_next(client: Any) -> None:
 
 def test_whatever_a_handler_raises_becomes_a_message_with_an_incident_number(tmp_path: Path) -> None:
     code = """
+import asyncio
 import gradio as gr
 from gradio_client import Client
 from gradio_client.exceptions import AppError
@@ -977,6 +978,7 @@ from zoo.generate.library import InputError
 raised = {
     "exit": SystemExit(3), "fault": RuntimeError("secret /etc/x"), "stop": StopIteration(), "memory": MemoryError(),
     "system": OSError("secret /etc/x"), "panic": BaseException("secret /etc/x"),
+    "cancelled": asyncio.CancelledError("secret /etc/x"), "closed": GeneratorExit(),
 }
 def fails(name: str) -> str:
     if name == "input": raise InputError("<b>seven</b> is no digit")

@@ -51,7 +51,7 @@ from zoo.ui.api_replies import (
     Usage,
 )
 from zoo.ui.api_schema import ChatRequest, Completion, ImageRequest, Speech
-from zoo.ui.guard import MAX_QUEUE, clean, report
+from zoo.ui.guard import MAX_QUEUE, clean, report, step
 from zoo.ui.strings import chinese, english, say
 
 R = TypeVar("R")
@@ -349,7 +349,8 @@ async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
 
 def _guarded(function: Callable[..., Any], *arguments: Any) -> Any:
     try:
-        return function(*arguments)
+        with step():
+            return function(*arguments)
     except InputError as error:
         raise refusal(error) from error
     except BaseException as error:  # noqa: BLE001, as the guard of the tabs: nothing a model does may end the server

@@ -9,8 +9,10 @@ quote what a visitor typed.
 from __future__ import annotations
 
 import asyncio
+import copy
 import functools
 import html
+import inspect
 import logging
 import math
 import secrets
@@ -19,7 +21,7 @@ import time
 import traceback
 import unicodedata
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 import gradio as gr
@@ -39,6 +41,8 @@ MAX_WAIT = 60.0
 """Seconds a request waits for the machine before it is told to come back."""
 MAX_RUN = 120.0
 """Seconds a request may hold the machine."""
+MAX_STEP = 300.0
+"""Seconds without a sign of life after which a handler counts as stuck: nobody but the watchdog can end it."""
 MAX_QUEUE = 32
 """Requests of programs that may wait at once; the next one is told to come back. Visitors have zoo.ui.line."""
 
@@ -46,6 +50,9 @@ _log = logging.getLogger("zoo.ui")
 SLOTS = min(cores(), 4)
 """Computations at once: more would only share the processors, and each wants memory of its own."""
 _turn = threading.Semaphore(SLOTS)
+_END = object()
+_working: dict[object, float] = {}
+"""When each step began that runs now."""
 _last = math.inf
 """When the last computation has to end, on the clock of time.monotonic()."""
 
@@ -152,6 +159,61 @@ def in_turn(handler: Callable[P, Iterator[R]]) -> Callable[P, Iterator[R]]:
     return serve
 
 
+@contextmanager
+def step() -> Iterator[None]:
+    """Let the watchdog know that a handler is at work."""
+    ticket = object()
+    _working[ticket] = time.monotonic()
+    try:
+        yield
+    finally:
+        del _working[ticket]
+
+
+def longest_step() -> float:
+    """Seconds since the oldest of the steps began that still run; 0 where nothing runs."""
+    return time.monotonic() - min(list(_working.values()), default=time.monotonic())
+
+
+@functools.lru_cache(maxsize=1024)
+def _attended(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """The handler, each of its steps with the watchdog's knowledge; it ends by returning and in no other way."""
+    if inspect.isgeneratorfunction(handler):
+
+        @functools.wraps(handler)
+        def steps(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            with closing(handler(*args, **kwargs)) as results:
+                while True:
+                    try:
+                        with step():
+                            result = next(results, _END)
+                    except StopAsyncIteration as error:  # gradio would take it for the end
+                        raise RuntimeError("a handler raised StopAsyncIteration") from error
+                    if result is _END:
+                        return
+                    yield result
+
+        return steps
+    if inspect.iscoroutinefunction(handler) or inspect.isasyncgenfunction(handler):
+        return handler
+
+    @functools.wraps(handler)
+    def whole(*args: Any, **kwargs: Any) -> Any:
+        with step():
+            return handler(*args, **kwargs)
+
+    return whole
+
+
+def _is_given_up() -> bool:
+    """Whether the call itself was cancelled: a handler may raise what looks like it, and its caller would wait."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # the loop has ended
+        return True
+    return task is None or task.cancelling() > 0
+
+
 def report(error: BaseException) -> str:
     """Write an unforeseen error to the log, without its words, and return those for the visitor, with its number there.
     """
@@ -182,6 +244,14 @@ class GuardedBlocks(gr.Blocks):
             _log.info("refused an input: %s", error)
             raise InputError(say("bad_value")) from error
 
+    async def call_function(self, block_fn: Any, *args: Any, **kwargs: Any) -> Any:
+        """Call a handler, or have it make its next step."""
+        attended = copy.copy(self.fns[block_fn] if isinstance(block_fn, int) else block_fn)
+        if attended.fn is None:  # it runs in the page alone
+            raise InputError(say("bad_value"))
+        attended.fn = _attended(attended.fn)
+        return await super().call_function(attended, *args, **kwargs)
+
     async def process_api(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Serve one call (or one more step of a generator)."""
         request = kwargs.get("request")
@@ -190,13 +260,13 @@ class GuardedBlocks(gr.Blocks):
             if kwargs.get("iterator") is None:
                 _refuse_excess(kwargs.get("inputs"))
             output: dict[str, Any] = await super().process_api(*args, **kwargs)
-        except (asyncio.CancelledError, GeneratorExit):
-            raise
         except InputError as error:
             raise _error(say("error_input"), str(error)) from error
         except gr.Error as error:
             raise _error(say("error_input"), str(error.message)) from error
-        except BaseException as error:  # noqa: BLE001, the single guard
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError | GeneratorExit) and _is_given_up():
+                raise
             raise _error(say("error_inside"), report(error)) from None
         output["data"] = _cleaned(output["data"])
         return output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import importlib.util
 import logging
 import os
@@ -22,7 +23,7 @@ from zoo.config import suggestion
 from zoo.ui import api, audio, crossmodal, files, guard, image, line, models, text, training
 from zoo.ui.controls import refresh_pickers
 from zoo.ui.gate import Gate
-from zoo.ui.guard import GuardedBlocks
+from zoo.ui.guard import MAX_STEP, GuardedBlocks, longest_step
 from zoo.ui.look import STYLE, theme
 from zoo.ui.strings import TRANSLATIONS
 from zoo.ui.strings import text as label
@@ -130,17 +131,33 @@ def _farewell(demo: gr.Blocks) -> None:
     time.sleep(0.5)  # the last words are on their way
 
 
-def _watch(address: str, stop: threading.Event, every: float = 30.0, failures: int = 3) -> None:
-    """Ask the server for a page and the queue for life; a deaf server exits with 70, so that the host restarts it."""
+def _watch(
+    address: str, stop: threading.Event, every: float = 30.0, failures: int = 3, patience: float = 20.0,
+    longest: float = MAX_STEP,
+) -> None:  # fmt: skip
+    """Look every so many seconds whether the server serves: a deaf one exits, so that the host restarts it.
+
+    It exits with 70 when it did not answer with a page and the queue's life so many times in a row, each within
+    `patience` seconds, or when a step of a handler takes longer than `longest`. Where not even this thread comes to
+    its turn, for native code keeps the interpreter's lock, the C library ends the process with 1.
+    """
     failed = 0
-    while not stop.wait(every):
+    asked = ("", "gradio_api/queue/status")
+    while True:
+        faulthandler.dump_traceback_later(2 * every + len(asked) * patience, exit=True)  # unless this is done again
+        if stop.wait(every):
+            break
         try:
-            for path in ("", "gradio_api/queue/status"):
-                with urllib.request.urlopen(f"{address}{path}", timeout=20) as reply:
+            for path in asked:
+                with urllib.request.urlopen(f"{address}{path}", timeout=patience) as reply:
                     reply.read()
             failed = 0
         except (OSError, urllib.error.URLError, ValueError) as error:
             failed += 1
             _log.error("the server does not answer (%d of %d): %s", failed, failures, error)
+        if longest_step() > longest:
+            _log.error("a handler is stuck: nothing came of it for %.0f seconds", longest)
+            failed = failures
         if failed >= failures:
             os._exit(70)
+    faulthandler.cancel_dump_traceback_later()
