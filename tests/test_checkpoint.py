@@ -9,6 +9,7 @@ import os
 import pickle
 import struct
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from safetensors.torch import load_file, save_file
 import zoo
 from zoo import checkpoint, hub, registry
 from zoo.checkpoint import CheckpointError
+from zoo.nn.skeleton import TooLarge, skeleton
 
 
 @pytest.fixture
@@ -156,6 +158,11 @@ def test_a_value_that_is_not_finite_is_refused_by_name(folder: Path, value: floa
     refused(folder, "decoder.layers.0.bias holds values that are not finite")
 
 
+def test_whole_numbers_in_place_of_weights_are_refused_by_name(folder: Path) -> None:
+    edit_tensors(folder, decoder__layers__0__bias=torch.ones(16, dtype=torch.int32))
+    refused(folder, "decoder.layers.0.bias holds torch.int32; its config asks for torch.float32")
+
+
 def test_shapes_are_compared_before_any_weight_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     edit_tensors(folder, decoder__layers__0__bias=torch.zeros(15))
     monkeypatch.setattr("safetensors.torch.load_file", lambda *a, **k: pytest.fail("weights were read"))
@@ -200,6 +207,7 @@ DAMAGES = {
     "a shape of words": lambda h: h["decoder.layers.0.bias"].update(shape=["sixteen"]),
     "a negative shape": lambda h: h["decoder.layers.0.bias"].update(shape=[-16]),
     "a shape of truths": lambda h: h["decoder.layers.0.bias"].update(shape=[True]),
+    "a shape of thousands of digits": lambda h: h["decoder.layers.0.bias"].update(shape=[10**4000]),
     "no offsets": lambda h: h["decoder.layers.0.bias"].pop("data_offsets"),
     "a record that is a list": lambda h: h.update({"decoder.layers.0.bias": [1, 2]}),
     "a tensor behind the data": lambda h: h.update(x={"dtype": "F32", "shape": [4], "data_offsets": [9_999, 10_015]}),
@@ -209,7 +217,14 @@ DAMAGES = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_tensor_table_is_refused(folder: Path, damage: str) -> None:
     edit_header(folder, DAMAGES[damage])
-    refused(folder, "model.safetensors")
+    assert len(refused(folder, "model.safetensors")) < 1000
+
+
+def test_a_tensor_table_with_a_number_that_python_gives_up_on_is_refused(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    header = b'{"a":{"dtype":"F32","shape":[' + b"1" * 5000 + b'],"data_offsets":[0,0]}}'
+    path.write_bytes(struct.pack("<Q", len(header)) + header)
+    refused(folder, "is not a safetensors file")
 
 
 def test_a_shape_that_disagrees_with_its_bytes_is_refused(folder: Path) -> None:
@@ -239,7 +254,13 @@ def test_a_missing_file_is_refused_by_name(folder: Path, name: str) -> None:
         ({"model": "vea"}, ["no model is named 'vea'", "perhaps you meant 'vae'"]),
         ({"model": "../../etc"}, ["no model is named"]),
         ({"model": 7}, ["must name its model"]),
+        ({"zoo": True}, ["of format True"]),
         ({"preset": ""}, ["must name its model and its preset"]),
+        ({"preset": "a\x1b[2J"}, ["must name its model and its preset"]),
+        ({"preset": "x" * 101}, ["in at most 100 characters"]),
+        ({"config": {"beta": 10**400}}, ["VAEConfig.beta is 1000"]),
+        ({"config": {"x" * 100_000: 1}}, ["VAEConfig has no field 'xxx"]),
+        ({"model": "wavenet", "config": {"dilations": [1] * 101}}, ["has 101 items; at most 100 are allowed"]),
         ({"labels": "ab"}, ["labels must be"]),
         ({"labels": ["x"] * 1001}, ["at most 1,000"]),
         ({"labels": [1]}, ["labels must be"]),
@@ -265,8 +286,58 @@ def test_a_config_that_is_not_utf8_or_huge_is_refused(folder: Path) -> None:
     (folder / "config.json").write_bytes(b"\xff\xfe{}")
     refused(folder, "cannot be read as JSON")
     with open(folder / "config.json", "wb") as file:
-        file.truncate(checkpoint.MAX_JSON_BYTES + 1)
-    refused(folder, "at most 16,777,216 are read")
+        file.truncate(checkpoint.MAX_CONFIG_BYTES + 1)
+    refused(folder, "at most 1,048,576 are read")
+    (folder / "config.json").unlink()
+    os.mkfifo(folder / "config.json")
+    refused(folder, "is no file")
+
+
+@pytest.mark.parametrize("field", ['"latent_dim": ' + "1" * 5000, '"latent_dim": ' + "[" * 800 + "]" * 800])
+def test_numbers_and_lists_that_python_gives_up_on_are_refused(folder: Path, field: str) -> None:
+    values = json.loads((folder / "config.json").read_text()) | {"config": {}}
+    (folder / "config.json").write_text(json.dumps(values).replace('"config": {}', f'"config": {{{field}}}'))
+    assert len(refused(folder, "config.json")) < 1000
+
+
+@pytest.mark.parametrize(
+    ("model", "config"),
+    [
+        ("diffusion", {"image_size": 256, "widths": [8], "groups": 4, "head_dim": 4}),
+        ("text_to_image", {"image_size": 512, "autoencoder_widths": [8], "widths": [8], "groups": 4}),
+        ("contrastive", {"image_size": 512, "patch_size": 2}),
+    ],
+)
+def test_attention_that_no_machine_has_room_for_is_refused(folder: Path, model: str, config: dict[str, Any]) -> None:
+    edit_config(folder, model=model, config=config)
+    refused(folder, "attention of", "at most 67,108,864 are allowed")
+
+
+def test_histories_that_no_machine_has_room_for_are_refused(folder: Path) -> None:
+    edit_config(folder, model="wavenet", config={"dilations": [4096] * 100, "channels": 512})
+    refused(folder, "with 512 channels at most 32,768 samples can be remembered")
+
+
+def test_a_model_far_above_the_cap_is_refused_with_its_first_parameters(folder: Path) -> None:
+    huge = {"vocab_size": 200_000, "context_length": 4096, "num_layers": 48, "num_heads": 64, "embedding_dim": 4096}
+    edit_config(folder, model="gpt", config=huge)
+    refused(folder, "would need")  # what is imported with it
+    begun = time.process_time()
+    refused(folder, "would need")
+    assert time.process_time() - begun < 0.1
+
+
+def test_a_skeleton_has_the_names_shapes_and_kinds_of_the_network() -> None:
+    for name in ("dcgan", "gpt", "diffusion"):
+        entry = registry.entry(name)
+        found, whole = skeleton(entry.model, entry.tiny, 10**9), entry.model(entry.tiny)
+        assert {n: (t.shape, t.dtype) for n, t in found.state_dict().items()} == {
+            n: (t.shape, t.dtype) for n, t in whole.state_dict().items()
+        }
+        assert all(p.is_meta for p in found.parameters())
+    with pytest.raises(TooLarge):
+        skeleton(entry.model, entry.tiny, checkpoint.count_parameters(whole) - 1)
+    skeleton(entry.model, entry.tiny, checkpoint.count_parameters(whole))
 
 
 def test_a_model_above_the_parameter_cap_is_refused_before_its_weights_are_looked_at(

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import registry
-from zoo.config import from_dict, suggestion, to_dict
+from zoo.config import brief, from_dict, suggestion, to_dict
 from zoo.eight_bits import SCALES, packed, restored, worth_it
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ FORMAT = 1
 MAX_PARAMETERS = 200_000_000
 MAX_HEADER_BYTES = 1 << 20
 MAX_TENSORS = 4096
-MAX_JSON_BYTES = 16 << 20
+MAX_JSON_BYTES, MAX_CONFIG_BYTES = 16 << 20, 1 << 20
+MAX_NAME = 100
+"""Characters that the name of a model or a preset may have."""
 ALLOWED_SUFFIXES = frozenset(
     (".json", ".jsonl", ".safetensors", ".md", ".txt", ".png", ".webp", ".gif", ".wav", ".flac", ".onnx")
 )
@@ -64,13 +66,17 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object of at most 16 MB. Raises CheckpointError naming the file."""
+def read_json(path: Path, most: int = MAX_JSON_BYTES) -> dict[str, Any]:
+    """Read a JSON object of at most so many bytes. Raises CheckpointError naming the file."""
     try:
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise CheckpointError(f"{path} is {path.stat().st_size:,} bytes; at most {MAX_JSON_BYTES:,} are read")
+        if path.exists() and not path.is_file():  # a pipe or a device might never end
+            raise CheckpointError(f"{path} is no file")
+        if path.stat().st_size > most:
+            raise CheckpointError(f"{path} is {path.stat().st_size:,} bytes; at most {most:,} are read")
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except CheckpointError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: of numbers with thousands of digits, too
         raise CheckpointError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(found, dict):
         raise CheckpointError(f"{path} must hold a JSON object, not {type(found).__name__}")
@@ -173,13 +179,17 @@ def read_header(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
     leave holes or disagree with the shapes, or a file whose size is not what the header declares.
     """
     try:
+        if path.exists() and not path.is_file():  # a pipe or a device might never end
+            raise CheckpointError(f"{path} is no file")
         size = path.stat().st_size
         with open(path, "rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if size < 8 or length > min(MAX_HEADER_BYTES, size - 8):
                 raise CheckpointError(f"{path} is not a whole safetensors file: header of {length:,} bytes in {size:,}")
             header = json.loads(file.read(length).decode("utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except CheckpointError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not a safetensors file: {error}") from error
     if not isinstance(header, dict):
         raise CheckpointError(f"{path} has no tensor table")
@@ -190,10 +200,10 @@ def read_header(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
     for name, record in header.items():
         try:
             dtype, shape, (start, end) = record["dtype"], tuple(record["shape"]), record["data_offsets"]
-            if dtype not in _DTYPES or not all(type(n) is int and n >= 0 for n in (*shape, start, end)):
-                raise ValueError(f"dtype {dtype}, shape {shape}")
+            if dtype not in _DTYPES or not all(type(n) is int and 0 <= n < 1 << 63 for n in (*shape, start, end)):
+                raise ValueError(f"dtype {brief(dtype)}, shape {brief(shape)}")
         except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"{path}: the record of {name!r} is damaged ({error})") from error
+            raise CheckpointError(f"{path}: the record of {brief(name)} is damaged ({error})") from error
         found[name] = (dtype, shape)
         spans.append((start, end))
     spans.sort()
@@ -214,7 +224,10 @@ def shapes_of(path: Path) -> dict[str, tuple[int, ...]]:
         if dtype == "I8":
             wanted = ("F16", (*shape[:1], *(1 for _ in shape[1:])))
             if header.get(name + SCALES) != wanted:
-                raise CheckpointError(f"{path}: {name} is of 8 bits; its scales must be {name}{SCALES}, {wanted}")
+                called = brief(name)[1:-1]
+                raise CheckpointError(
+                    f"{path}: {called} is of 8 bits; its scales must be {called}{SCALES}, {brief(wanted)}"
+                )
             del found[name + SCALES]
     return found
 
@@ -245,13 +258,13 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 def describe(folder: Path) -> tuple[str, str, tuple[str, ...], Any]:
     """Read and validate config.json -> (model, preset, labels, config). Builds nothing."""
-    values = read_json(Path(folder) / "config.json")
+    values = read_json(Path(folder) / "config.json", MAX_CONFIG_BYTES)
     wanted = {"zoo", "model", "preset", "labels", "config"}
     for key in values:
         if key not in wanted:
-            raise CheckpointError(f"{folder}/config.json has the unknown field {key!r}{suggestion(key, wanted)}")
-    if values.get("zoo") != FORMAT:
-        raise CheckpointError(f"{folder}/config.json is of format {values.get('zoo')!r}; this zoo reads {FORMAT}")
+            raise CheckpointError(f"{folder}/config.json has the unknown field {brief(key)}{suggestion(key, wanted)}")
+    if type(values.get("zoo")) is not int or values["zoo"] != FORMAT:
+        raise CheckpointError(f"{folder}/config.json is of format {brief(values.get('zoo'))}; this zoo reads {FORMAT}")
     labels = values.get("labels", [])
     if (
         not isinstance(labels, list)
@@ -259,12 +272,17 @@ def describe(folder: Path) -> tuple[str, str, tuple[str, ...], Any]:
         or not all(isinstance(x, str) and len(x) < 100 for x in labels)
     ):
         raise CheckpointError(f"{folder}/config.json: labels must be at most 1,000 short strings")
-    if not all(isinstance(values.get(key), str) and values[key] for key in ("model", "preset")):
-        raise CheckpointError(f"{folder}/config.json must name its model and its preset")
+    for key in ("model", "preset"):
+        given = values.get(key)
+        if not isinstance(given, str) or not 0 < len(given) <= MAX_NAME or not given.isprintable():
+            raise CheckpointError(
+                f"{folder}/config.json must name its model and its preset in at most {MAX_NAME} characters; "
+                f"its {key} is {brief(given)}"
+            )
     try:
         entry = registry.entry(values["model"])
         config: Any = from_dict(entry.config, values.get("config", {}))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{folder}/config.json: {error}") from error
     return values["model"], values["preset"], tuple(labels), config
 
@@ -278,29 +296,35 @@ def load(folder: str | Path) -> Checkpoint:
     """Load a checkpoint folder strictly, in evaluation mode on the CPU in float32.
 
     Raises CheckpointError when the config is invalid, the model would exceed 200 million parameters, or a tensor
-    is missing, unknown, of another shape, or not finite. Shapes are compared before any weight is read.
+    is missing, unknown, of another shape or kind, or not finite. Shapes are compared before any weight is read.
     """
     import torch
+
+    from zoo.nn.skeleton import TooLarge, skeleton
 
     folder = Path(folder)
     model_name, preset, labels, config = describe(folder)
     build = registry.entry(model_name).model
-    with torch.device("meta"):
-        skeleton = build(config)
-    if count_parameters(skeleton) > MAX_PARAMETERS:
-        count = count_parameters(skeleton)
-        raise CheckpointError(f"{folder} would need {count:,} parameters; at most {MAX_PARAMETERS:,} are allowed")
+    try:
+        asked = skeleton(build, config, MAX_PARAMETERS).state_dict()
+    except TooLarge as error:
+        raise CheckpointError(
+            f"{folder} would need over {error.parameters - 1:,} parameters; at most {MAX_PARAMETERS:,} are allowed"
+        ) from error
     path = folder / "model.safetensors"
-    wanted = {name: tuple(tensor.shape) for name, tensor in skeleton.state_dict().items()}
+    wanted = {name: tuple(tensor.shape) for name, tensor in asked.items()}
     found = shapes_of(path)
     for problem, names in (("lacks", wanted.keys() - found.keys()), ("has unknown", found.keys() - wanted.keys())):
         if names:
-            raise CheckpointError(f"{path} {problem} tensors: {', '.join(sorted(names)[:5])}")
+            few = ", ".join(brief(name)[1:-1] for name in sorted(names)[:5])
+            raise CheckpointError(f"{path} {problem} tensors: {few}")
     for name, shape in wanted.items():
         if found[name] != shape:
-            raise CheckpointError(f"{path}: {name} has shape {found[name]}; its config asks for {shape}")
+            raise CheckpointError(f"{path}: {name} has shape {brief(found[name])}; its config asks for {shape}")
     tensors = read_tensors(path)
     for name, tensor in tensors.items():
+        if tensor.is_floating_point() != asked[name].is_floating_point():
+            raise CheckpointError(f"{path}: {name} holds {tensor.dtype}; its config asks for {asked[name].dtype}")
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise CheckpointError(f"{path}: {name} holds values that are not finite")
     with torch.random.fork_rng(devices=[]):  # what the network draws for its first weights is nobody's business

@@ -6,7 +6,7 @@ import importlib
 from functools import cache
 from pathlib import Path
 
-from zoo.config import suggestion
+from zoo.config import brief, suggestion
 from zoo.entry import Entry
 
 _MODELS = Path(__file__).parent / "models"
@@ -31,7 +31,7 @@ def modality(name: str) -> str:
     """The folder that holds the model `name`. Raises ValueError naming what exists."""
     known = _modalities()
     if name not in known:
-        raise ValueError(f"no model is named {name!r}{suggestion(name, known)}")
+        raise ValueError(f"no model is named {brief(name)}{suggestion(name, known)}")
     return known[name]
 
 

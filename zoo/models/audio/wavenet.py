@@ -25,6 +25,9 @@ from zoo.entry import AUDIO_GENERATION, NOTE_GENERATION, Entry, Part
 from zoo.nn.method import Method
 from zoo.noise import Noise
 
+MAX_HISTORY = 1 << 24
+"""Numbers that all layers together may remember of the samples before."""
+
 
 @dataclass(frozen=True)
 class WaveNetConfig:
@@ -74,6 +77,11 @@ class WaveNetConfig:
             )
         if self.harmonics and not self.num_pitches:
             raise ValueError(f"WaveNetConfig.harmonics is {self.harmonics}; a model of words takes 0")
+        if self.channels * sum(self.dilations) > MAX_HISTORY:
+            raise ValueError(
+                f"WaveNetConfig.dilations sum to {sum(self.dilations):,}; with {self.channels} channels at most "
+                f"{MAX_HISTORY // self.channels:,} samples can be remembered"
+            )
         if self.lowest_pitch + self.num_pitches > 128:
             raise ValueError(
                 f"WaveNetConfig.lowest_pitch is {self.lowest_pitch} and num_pitches is {self.num_pitches}; MIDI "

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.config import bounded, check
+from zoo.config import bounded, check, check_attention
 from zoo.entry import IMAGE_TEXT_MATCHING, Entry, Part
 from zoo.nn.caption_encoder import Block, CaptionEncoder
 from zoo.nn.method import Method
@@ -74,6 +74,7 @@ class ContrastiveConfig:
                     f"ContrastiveConfig.{name} is {getattr(self, name)}; it must be a multiple of num_heads "
                     f"({self.num_heads})"
                 )
+        check_attention(self, (self.image_size // self.patch_size) ** 2 + 1, self.num_heads)
 
 
 class PictureEncoder(nn.Module):

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.config import bounded, check
+from zoo.config import bounded, check, check_attention
 from zoo.entry import IMAGE_GENERATION, Entry, Part
 from zoo.nn.ddim import Schedule, guided, sample, spread_times
 from zoo.nn.group_norm import normalised
@@ -76,6 +76,9 @@ class DiffusionConfig:
                 f"DiffusionConfig.widths are {self.widths}; allowed are multiples of the {self.groups} groups, and of "
                 f"head_dim, {self.head_dim}, where there is attention"
             )
+        attended = range(max(0, len(self.widths) - max(1, self.attention)), len(self.widths))
+        for level in attended:
+            check_attention(self, (self.image_size // 2**level) ** 2, self.widths[level] // self.head_dim)
         if self.sampling_steps > self.train_steps:
             raise ValueError(
                 f"DiffusionConfig.sampling_steps is {self.sampling_steps}; allowed are 1 to {self.train_steps}, its "

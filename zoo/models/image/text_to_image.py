@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.config import bounded, check
+from zoo.config import bounded, check, check_attention
 from zoo.entry import TEXT_TO_IMAGE, Entry, Part
 from zoo.losses import gaussian_kl
 from zoo.nn.autoencoder import Autoencoder
@@ -106,6 +106,8 @@ class LatentDiffusionConfig:
                 f"LatentDiffusionConfig.text_dim is {self.text_dim}; it must be a multiple of num_heads "
                 f"({self.num_heads})"
             )
+        largest = self.latent_size // 2 ** min(self.attention_from, len(self.widths) - 1)
+        check_attention(self, largest**2, self.num_heads)
         if self.sampling_steps > self.train_steps:
             raise ValueError(
                 f"LatentDiffusionConfig.sampling_steps is {self.sampling_steps}; allowed are 1 to {self.train_steps}, "
