@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import resource
 import struct
+import subprocess
+import sys
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -171,6 +174,40 @@ def test_a_real_picture_of_too_many_pixels_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="40.0 megapixels"):
         read_picture(big)
     assert read_picture(big, max_pixels=40_000_000).size == (20_000, 2_000)
+
+
+def test_a_jpeg_that_wants_to_be_gone_over_without_end_is_refused(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    Image.new("L", (200, 200), 99).save(file, "JPEG", progressive=True)
+    whole, path = file.getvalue(), tmp_path / "a.jpg"
+    last = whole.rindex(b"\xff\xda")
+    path.write_bytes(whole[:last] + whole[last:-2] * 200 + b"\xff\xd9")
+    with pytest.raises(MediaError, match="more than 50 scans"):
+        read_picture(path)
+    path.write_bytes(whole)
+    assert read_picture(path).size == (200, 200)
+
+
+def test_a_jpeg_of_padding_is_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"\xff\xd8" + b"\xff" * 20_000_000)
+    begun = time.process_time()
+    with pytest.raises(MediaError, match="no frame header"):
+        read_picture(path)
+    assert time.process_time() - begun < 0.5
+
+
+@pytest.mark.parametrize("mode", ["I;16", "RGBA", "LA"])
+def test_the_largest_picture_takes_few_times_its_pixels(tmp_path: Path, mode: str) -> None:
+    path = save(tmp_path / "a.png", Image.new(mode, (2000, 2000)), compress_level=1)
+    code = (
+        "import resource, sys\nfrom zoo.data.media import read_picture\nfrom PIL import Image\n"
+        f"Image.new({mode!r}, (8, 8)).save({str(tmp_path / 'b.png')!r})\nread_picture({str(tmp_path / 'b.png')!r})\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        f"read_picture({str(path)!r})\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 64 * 1024  # KB
 
 
 @pytest.mark.parametrize(

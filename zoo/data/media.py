@@ -18,6 +18,10 @@ MAX_FILE_BYTES = 32 << 20
 """Size of an uploaded file, before anything else of it is looked at."""
 MAX_FRAMES = 16
 """Frames of an animated picture; the first one is taken."""
+MAX_SCANS = 50
+"""Passes over its pixels that a JPEG may ask for, those of a thumbnail among them; progressive ones have about ten."""
+MAX_FILL = 1024
+"""Bytes between two parts of a JPEG's header that stand for nothing."""
 MIN_RATE, MAX_RATE = 8_000, 48_000
 """Samples a second that a sound may have."""
 _KINDS = ("PNG", "JPEG", "WEBP")
@@ -81,22 +85,35 @@ def _sizes(file: IO[bytes]) -> tuple[str, int, int]:
 def _jpeg_size(file: IO[bytes]) -> tuple[int, int]:
     """Width and height of the first frame header (marker SOF0 to SOF15) of a JPEG."""
     file.seek(2)
+    fill = 0
     for _ in range(1000):
         mark, kind = struct.unpack("BB", file.read(2))
         if mark != 0xFF:
             break
-        while kind == 0xFF:  # fill bytes
+        while kind == 0xFF and fill < MAX_FILL:
             (kind,) = struct.unpack("B", file.read(1))
+            fill += 1
         if kind == 0x01 or 0xD0 <= kind <= 0xD7:  # markers without a body
             continue
         (length,) = struct.unpack(">H", file.read(2))
         if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
             height, width = struct.unpack(">xHH", file.read(5))
             return width, height
-        if kind in (0xD9, 0xDA) or length < 2:
+        if kind in (0xD9, 0xDA, 0xFF) or length < 2:
             break
         file.seek(length - 2, os.SEEK_CUR)
     raise MediaError("the JPEG has no frame header")
+
+
+def _check_scans(file: IO[bytes]) -> None:
+    """Refuse a JPEG that would be gone over without end: a scan of all its pixels takes but a few bytes."""
+    file.seek(0)
+    scans, last = 0, b""
+    while block := file.read(1 << 16):
+        scans += (last + block).count(b"\xff\xda")
+        if scans > MAX_SCANS:
+            raise MediaError(f"the JPEG has more than {MAX_SCANS} scans; at most so many are allowed")
+        last = block[-1:]
 
 
 def _webp_size(head: bytes) -> tuple[int, int]:
@@ -129,6 +146,8 @@ def decode_picture(file: IO[bytes], *, max_pixels: int, opaque: bool = True) -> 
     """The same from an open file or bytes in memory."""
     kind, width, height = _sizes(file)
     _check_pixels(width, height, max_pixels)
+    if kind == "JPEG":
+        _check_scans(file)
     file.seek(0)
     try:
         with Image.open(file, formats=_KINDS) as image:
@@ -172,13 +191,15 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
 def _plain(image: Image.Image) -> Image.Image:
     """Any mode that the three formats can have -> "L" or "RGB", on white."""
     if image.mode.startswith("I") or image.mode == "F":  # 16 bits a pixel, grey
-        values = np.asarray(image).astype(np.float64)
-        return Image.fromarray((values.clip(0, 65535) / 257.0).round().astype(np.uint8))
+        values = np.asarray(image).clip(0, 65535).astype(np.uint32)
+        values += 128  # in place: the largest picture allowed has four million values
+        values //= 257
+        return Image.fromarray(values.astype(np.uint8))
     if image.has_transparency_data:
-        grey = image.mode in ("1", "L", "LA", "La")
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("L" if grey else "RGB")
+        white = Image.new("L" if image.mode in ("1", "L", "LA", "La") else "RGB", image.size, "white")
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
+        white.paste(image, mask=image)
+        return white
     return image.convert("L" if image.mode in ("1", "L") else "RGB")
 
 
