@@ -13,7 +13,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = (  # from the ground up: a unit imports units of lower layers, and itself
-    {"zoo", "zoo.config", "zoo.eight_bits", "zoo.entry", "zoo.losses", "zoo.nn", "zoo.noise", "zoo.runtime"},
+    {
+        "zoo", "zoo.config", "zoo.eight_bits", "zoo.entry", "zoo.losses", "zoo.nn", "zoo.noise", "zoo.runtime",
+        "zoo.secrecy",
+    },
     {"zoo.models"},
     {"zoo.data", "zoo.metrics"},
     {"zoo.registry"},

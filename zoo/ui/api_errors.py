@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from zoo.config import suggestion
 from zoo.generate.inputs import InputError, quoted
+from zoo.secrecy import without_secrets
 from zoo.ui import api_results as results
 from zoo.ui.api_replies import Code, problem
 from zoo.ui.api_schema import (
@@ -44,7 +45,7 @@ class Refused(Exception):
 
     def body(self) -> bytes:
         """In OpenAI's shape."""
-        return problem(self.status, clean(self.message), self.code, self.param)
+        return problem(self.status, clean(without_secrets(self.message)), self.code, self.param)
 
     def response(self) -> Response:
         """The same as a reply; what is only busy says when to come back."""

@@ -30,6 +30,7 @@ from gradio.i18n import I18nData
 
 from zoo.generate.library import InputError
 from zoo.runtime import at_work, cores, give_memory_back, gpu
+from zoo.secrecy import without_secrets
 from zoo.ui.strings import english, say
 
 P = ParamSpec("P")
@@ -274,4 +275,4 @@ class GuardedBlocks(gr.Blocks):
 
 def _error(title: str, message: str) -> gr.Error:
     # gradio renders the message as HTML, and an error may quote what a stranger typed.
-    return gr.Error(html.escape(clean(message), quote=False), title=title, print_exception=False)
+    return gr.Error(html.escape(clean(without_secrets(message)), quote=False), title=title, print_exception=False)
