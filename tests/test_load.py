@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import aclosing, suppress
 from typing import Any
 
 import pytest
 from load.visitor import Answer, App, Refused, Visitor, app_at
-from serving import served
+from serving import ROOT, served
 
 LONG = {"_length": 1000, "_seed": 1}
 WHEN = {
@@ -124,3 +126,17 @@ def test_who_asks_too_often_is_told_so_on_the_page() -> None:
 
     assert f"wait {WAIT} seconds" in asyncio.run(last(b""))
     assert f"请等 {WAIT} 秒" in asyncio.run(last(b"lang=zh-CN"))
+
+
+def test_a_new_session_copies_nothing_of_the_page() -> None:
+    code = """
+from zoo.ui.shell import build
+from gradio import state_holder
+page = build()
+session = state_holder.SessionState(page)
+assert len(page.blocks) > 500 and not session.config_values
+number = next(iter(page.blocks))
+session._update_value_in_config(number, 7)
+assert session[number] is page.blocks[number] and session.config_values.keys() == {number}
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)

@@ -1,18 +1,21 @@
 """The line in which visitors wait: gradio's queue, minded.
 
 gradio refuses a visitor for whom there is no room with words of its own, knows no expected wait behind a button that
-was never pressed, computes for those who have left without a word, and under a flood forgets sessions, a message to one
-of which would end the queue for all. Each is put right here, where gradio calls its queue.
+was never pressed, computes for those who have left without a word, stands still for a twentieth of a second at each new
+session, and under a flood forgets sessions, a message to one of which would end the queue for all. Each is put right
+here, where gradio calls its queue.
 """
 
 from __future__ import annotations
 
 import math
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
 from fastapi import HTTPException
+from gradio import state_holder
 from gradio.context import LocalContext
 from gradio.queueing import ProcessTime
 from gradio.server_messages import ProcessCompletedMessage
@@ -55,6 +58,7 @@ def mind(blocks: gr.Blocks) -> None:
         await process(events, *arguments)
 
     queue.push, queue.send_message, queue.process_events = join, send_message, process_events
+    state_holder.SessionState = _Session
 
 
 def occupied(blocks: gr.Blocks) -> bool:
@@ -89,6 +93,16 @@ def _deaf(queue: Any, event: Any) -> bool:
     """Whether nobody reads what is said to the session: its place in the line, when it came and every five seconds."""
     messages = queue.pending_messages_per_session.get(event.session_hash)
     return messages is None or messages.qsize() > 1
+
+
+class _Session(state_holder.SessionState):
+    """A session without a copy of every component's configuration, which gradio keeps for links into a session.
+
+    The gate has closed those. For each new visitor the copy held the event loop, and all others, for 50 ms.
+    """
+
+    def __init__(self, blocks: gr.Blocks) -> None:
+        super().__init__(SimpleNamespace(default_config=blocks.default_config, blocks={}))
 
 
 class _Times(dict[Any, ProcessTime]):
