@@ -25,12 +25,12 @@ def test_secrets_are_known_by_the_names_of_their_variables_and_each_of_a_list_al
     assert without_secrets(said) == "false: (secret) is no key of somebody-known, (secret) and (secret) are"
 
 
-def test_an_incident_tells_the_log_where_it_happened_but_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_incident_tells_the_log_where_it_happened_but_no_words(caplog: pytest.LogCaptureFixture) -> None:
     try:
         raise RuntimeError(f"the header was Bearer {TOKEN}") from ValueError(KEYS[1])
     except RuntimeError as error:
         words = guard.report(error)
-    assert "the header was Bearer (secret)" in caplog.text and "test_secrecy.py" in caplog.text
+    assert "RuntimeError" in caplog.text and "test_secrecy.py" in caplog.text and "header" not in caplog.text
     assert not any(secret in caplog.text + words for secret in (TOKEN, *KEYS))
 
 

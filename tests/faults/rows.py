@@ -59,6 +59,22 @@ ROWS = (
         {"damages": 1000}, {"damages": 200},
     ),
     Row(
+        "R9", "pickles offered to every load path", "0 opened", "faults.pickles:offered",
+        {"disguises": 10}, {"disguises": 3},
+    ),
+    Row(
+        "R10", "25 kinds of malicious config", "refused in 0.1 s, nothing built", "faults.configs:refused",
+        {"models": 24}, {"models": 1},
+    ),
+    Row(
+        "R11", "mutated weight files", "0 crashes, hangs or wrong loads", "faults.mutations:mutated",
+        {"files": 100_000}, {"files": 1500},
+    ),
+    Row(
+        "R14", "abusive pictures and sounds", "right result or a reason; +64 MB and 0.5 s at most; 0 subprocesses",
+        "faults.media:read",
+    ),
+    Row(
         "R15", "a flood of sessions while ten wait", "the ten finish; a newcomer is served in 2 s",
         "load.crowd:flood", {"sessions": 900, "waiting": 10}, {"sessions": 120, "waiting": 10},
     ),
@@ -77,27 +93,12 @@ ROWS = (
         "load.leaving:left", {"leaving": 200}, {"leaving": 12, "kinds": 3},
     ),
     Row(
-        "R23", "restarts under load, no network", "exit 0 in 12 s; finished or told; a page in 20 s",
-        "load.restarts:restarted", {"times": 10, "visitors": 8}, {"times": 1, "visitors": 6},
-    ),
-        "R9", "pickles offered to every load path", "0 opened", "faults.pickles:offered",
-        {"disguises": 10}, {"disguises": 3},
-    ),
-    Row(
-        "R10", "25 kinds of malicious config", "refused in 0.1 s, nothing built", "faults.configs:refused",
-        {"models": 24}, {"models": 1},
-    ),
-    Row(
-        "R11", "mutated weight files", "0 crashes, hangs or wrong loads", "faults.mutations:mutated",
-        {"files": 100_000}, {"files": 1500},
-    ),
-    Row(
-        "R14", "abusive pictures and sounds", "right result or a reason; +64 MB and 0.5 s at most; 0 subprocesses",
-        "faults.media:read",
-    ),
-    Row(
         "R22", "canary secrets", "0 found", "faults.canaries:sought",
         {"history": 1, "trainings": 2}, {"history": 0, "trainings": 1},
+    ),
+    Row(
+        "R23", "restarts under load, no network", "exit 0 in 12 s; finished or told; a page in 20 s",
+        "load.restarts:restarted", {"times": 10, "visitors": 8}, {"times": 1, "visitors": 6},
     ),
     Row("R24", "dependency floors", "0 below", "faults.floors:checked"),
 )  # fmt: skip
