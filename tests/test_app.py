@@ -25,7 +25,6 @@ from pyarrow import parquet
 from serving import ROOT, Served, served
 
 from zoo import doctor
-from zoo.metrics.pitch import frequency
 
 TEXT, POET, GAN, VAE = "gpt.shakespeare", "gpt.tang", "dcgan.mnist", "vae.mnist"
 TALES, STYLES = "gpt.stories", "stylegan.fashion-mnist"
@@ -35,7 +34,6 @@ CHOIR = "music_transformer.chorales"
 PAINTER = "text_to_image.emoji"
 CAPTIONER = "captioner.emoji-digits"
 DRUMMER = "wavegan.drums"
-PLAYER = "wavenet.notes"
 VOICE = "tts.telephone"
 VOCODER = "waveglow.telephone"
 MATCHER = "contrastive.emoji"
@@ -50,7 +48,7 @@ ENDPOINTS = {
     "ask_assistant", "tell_assistant",
     "resynthesise_speech",
     "read_aloud",
-    "play_drums", "hit_drum", "play_note",
+    "play_drums", "hit_drum",
     "describe_picture", "describe_digit",
     "draw_emoji",
 }  # fmt: skip
@@ -472,15 +470,6 @@ def test_a_groove_is_played_by_generated_drums_and_each_can_be_heard_alone(clien
         assert 0.1 < reader.getnframes() / 16000 < 2
 
 
-def test_a_note_sounds_at_its_pitch(client: Any) -> None:
-    sound, picture, line = client.predict(PLAYER, "A4", "violin", 0.9, 1, api_name="/play_note")
-    with wave.open(sound) as reader:
-        heard = np.frombuffer(reader.readframes(reader.getnframes()), np.int16) / 32768
-        rate = reader.getframerate()
-    assert rate == 16000 and abs(1200 * np.log2(frequency(heard, rate) / 440)) < 50
-    assert Image.open(picture).width > 200 and PLAYER in line
-
-
 def test_a_picture_and_a_drawn_digit_are_put_into_words(client: Any, grin: Path, seven: Path) -> None:
     for language in ("en", "zh"):
         told, tokens, line, _ = client.predict(
@@ -669,7 +658,6 @@ GOOD: dict[str, dict[str, Any]] = {
         "seeds": "",
     },
     "hit_drum": {"model": DRUMMER, "instrument": "snare", "seed": 1},
-    "play_note": {"model": PLAYER, "note": "A4", "instrument": "violin", "temperature": 1, "seed": 0},
     "describe_picture": {"model": CAPTIONER, "picture": None, "language": "en", "beams": 4},
     "describe_digit": {"model": CAPTIONER, "picture": None, "language": "en", "beams": 4},
     "draw_emoji": {
@@ -760,9 +748,6 @@ BAD = [
     *(("play_drums", "swing", v) for v in (-1, 2, "x", None)),
     *(("play_drums", "bars", v) for v in (0, 99, 1.5, "x", None)),
     *(("hit_drum", "instrument", v) for v in ("gong", "", None, 5)),
-    *(("play_note", "note", v) for v in ("", "H4", "C9", LONG, None, 5)),
-    *(("play_note", "instrument", v) for v in ("gong", "", None, 5)),
-    *(("play_note", "temperature", v) for v in (0, 99, "hot", None)),
     *((n, "picture", v) for n in ("describe_picture", "describe_digit")
       for v in (None, "nothing", {"path": "/etc/passwd"}, 5)),
     *((n, "language", v) for n in ("describe_picture", "describe_digit") for v in ("fr", "", None)),

@@ -116,26 +116,6 @@ def test_a_model_of_notes_hears_pitch_and_instrument_and_has_no_durations() -> N
     assert wavenet.WaveNet(WHOLE).loss(found, Noise(0))["items"] == 32000
 
 
-def test_a_note_is_given_sines_of_its_pitch_and_of_multiples_that_can_be_heard() -> None:
-    config = replace(TINY, harmonics=30, channels=30)
-    model = wavenet.WaveNet(config).eval()
-    with torch.no_grad():
-        model.tone.weight.copy_(torch.eye(30))
-        model.mix.weight.zero_()
-        model.mix.bias.copy_((torch.arange(60) < 30).float())  # sines, no cosines
-    pitch, elapsed = torch.tensor([33, 48]), torch.arange(3) * (config.frame_size / config.sample_rate)  # A4 and C6
-    condition = torch.zeros(2, 3, config.condition_dim)
-    found = model.tones(pitch, condition, elapsed).flatten(1, 2)
-    time = torch.arange(found.shape[1], dtype=torch.float64) / config.sample_rate
-    for row, hertz in enumerate((440.0, 440 * 2**1.25)):
-        for harmonic in (1, 5, 30):
-            heard = hertz * harmonic < config.sample_rate / 2
-            expected = torch.sin(2 * torch.pi * hertz * harmonic * time).float() * heard
-            torch.testing.assert_close(found[row, :, harmonic - 1], expected, rtol=0, atol=2e-3)
-    with pytest.raises(ValueError, match="harmonics is 3; a model of words takes 0"):
-        wavenet.WaveNetConfig(harmonics=3)
-
-
 def test_codes_in_numpy_are_those_of_torch() -> None:
     values = np.linspace(-1.2, 1.2, 4001, dtype=np.float32)
     np.testing.assert_array_equal(mu_law_encode(values, 256), wavenet.mu_law_encode(torch.from_numpy(values), 256))

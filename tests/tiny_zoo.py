@@ -24,9 +24,7 @@ DIGITS = tuple("0123456789")
 CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 DRUMS = ("kick", "snare", "hihat_closed", "hihat_open", "tom", "cymbal", "percussion")
 INSTRUMENTS = ("acoustic_grand_piano", "electric_piano", "vibraphone", "marimba")
-PLAYS = {
-    "contour_points": 0, "harmonics": 3, "num_digits": 0, "num_pitches": 49, "num_instruments": 4, "sample_rate": 16000,
-}  # fmt: skip
+PLAYS = {"contour_points": 0, "num_digits": 0, "num_pitches": 49, "num_instruments": 4, "sample_rate": 16000}
 """Of a WaveNet that plays notes from C2 to C6."""
 PROSE = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 VERSE = "春夏秋冬风花雪月山高水长天地人日江河明夜床前光疑是上霜举头望低思故乡白李杜甫江"

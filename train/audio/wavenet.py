@@ -45,11 +45,9 @@ _DIGITS = Recipe(
 )
 _NOTES = replace(
     _DIGITS,
-    config=WaveNetConfig(
-        sample_rate=16000, channels=48, skip_channels=128, num_digits=0, num_pitches=49, harmonics=24
-    ),
+    config=WaveNetConfig(sample_rate=16000, channels=48, skip_channels=128, num_digits=0, num_pitches=49),
     dataset="gm_notes",
-    steps=3000,
+    steps=5000,
     batch_size=2,
 )
 PRESETS = {

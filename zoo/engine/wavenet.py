@@ -63,14 +63,11 @@ class WaveNetSampler:
         self.hidden, self.hidden_bias = np.ascontiguousarray(weights["head.1.weight"].T), weights["head.1.bias"]
         self.output, self.output_bias = np.ascontiguousarray(weights["head.3.weight"].T), weights["head.3.bias"]
 
-    def sample(
-        self, condition: np.ndarray, uniforms: np.ndarray, temperature: float = 1.0, tones: np.ndarray | None = None
-    ) -> Iterator[np.ndarray]:
+    def sample(self, condition: np.ndarray, uniforms: np.ndarray, temperature: float = 1.0) -> Iterator[np.ndarray]:
         """Draw n clips side by side, a frame at a time.
 
         condition float32 (n, frames, condition_dim), uniforms float32 (n, frames * frame_size) in [0, 1) -> codes
-        int64 (n, frame_size) for each frame in turn. `tones` float32 (n, frames, frame_size, channels) go in beside the
-        samples before, where the model has harmonics. One uniform decides one sample, by the inverse of the
+        int64 (n, frame_size) for each frame in turn. One uniform decides one sample, by the inverse of the
         cumulative distribution, so the same uniforms give the same clip.
         """
         n, frames, _ = condition.shape
@@ -112,9 +109,7 @@ class WaveNetSampler:
                         block = memories[i][first : first + blocks[i]].reshape(-1, channels)
                         dot(block, self.older[i], out=ahead[i].reshape(-1, 2 * channels))
                         add(ahead[i], biases[i], out=ahead[i])
-                    entered = embedding.take(previous, 0, inputs[0][time % self.dilations[0]], "clip")
-                    if tones is not None:
-                        add(entered, tones[:, frame, offset], out=entered)
+                    embedding.take(previous, 0, inputs[0][time % self.dilations[0]], "clip")
                     for entering, dilation, known, size_ahead, taps, slot, residual, leaving, distance in stack:
                         x = entering[time % dilation]
                         dot(x, taps, out=gates)

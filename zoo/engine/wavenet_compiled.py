@@ -20,9 +20,8 @@ def available() -> bool:
 
 
 def sample(
-    sampler: WaveNetSampler, condition: np.ndarray, uniforms: np.ndarray, temperature: float = 1.0,
-    tones: np.ndarray | None = None,
-) -> Iterator[np.ndarray]:  # fmt: skip
+    sampler: WaveNetSampler, condition: np.ndarray, uniforms: np.ndarray, temperature: float = 1.0
+) -> Iterator[np.ndarray]:
     """As `WaveNetSampler.sample`: codes int64 (n, frame_size) for each frame in turn."""
     from zoo.engine.wavenet_loop import draw_frame
 
@@ -39,17 +38,14 @@ def sample(
         sampler.output / np.float32(temperature), sampler.output_bias / np.float32(temperature),
     )  # fmt: skip
     previous = np.full(n, sampler.levels // 2)
-    tone = np.zeros((size, sampler.channels), np.float32)
     for frame in range(frames):
         codes = np.empty((n, size), np.int64)
         drawn = np.ascontiguousarray(uniforms[:, frame * size : (frame + 1) * size])
         for clip in range(n):
             biases = np.ascontiguousarray(rows[clip, frame])
-            if tones is not None:
-                tone = np.ascontiguousarray(tones[clip, frame])
             draw_frame(
-                codes[clip], frame * size, previous[clip], drawn[clip], sampler.embedding, tone, biases,
-                memories[clip], dilations, first, *taps, *head,
+                codes[clip], frame * size, previous[clip], drawn[clip], sampler.embedding, biases, memories[clip],
+                dilations, first, *taps, *head,
             )  # fmt: skip
         previous = codes[:, -1].copy()
         yield codes

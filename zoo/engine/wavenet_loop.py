@@ -35,7 +35,7 @@ def add_product(x, weight, out):
 
 @numba.njit(fastmath=True, cache=True)
 def draw_frame(
-    codes, begin, previous, uniforms, embedding, tone, biases, memory, dilations, first, older, newer, residuals, skip,
+    codes, begin, previous, uniforms, embedding, biases, memory, dilations, first, older, newer, residuals, skip,
     skip_bias, hidden, hidden_bias, output, output_bias,
 ):  # fmt: skip
     """Fill `codes` int64 (frame_size,) with the samples from number `begin` on, and move the memory on.
@@ -47,7 +47,7 @@ def draw_frame(
     x, gates = np.empty(channels, np.float32), np.empty(2 * channels, np.float32)
     active = np.empty(layers * channels, np.float32)
     for offset in range(len(codes)):
-        x[:] = embedding[previous] + tone[offset]
+        x[:] = embedding[previous]
         for layer in range(layers):
             row = memory[first[layer] + (begin + offset) % dilations[layer]]
             gates[:] = biases[layer]

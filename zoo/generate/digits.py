@@ -46,20 +46,17 @@ def _drawn(
     config = network.config
     size, frames = config.frame_size, -(-int(lengths.max()) // config.frame_size)
     elapsed = np.arange(frames, dtype=np.float32) * np.float32(size / config.sample_rate)
-    condition, *also = network.run("condition", **who, seconds=seconds, elapsed=elapsed)
-    tones = also[0] if also else None  # of a model of notes with harmonics
+    (condition,) = network.run("condition", **who, seconds=seconds, elapsed=elapsed)
     uniforms = Noise(seed, stream=2).uniform_array(len(lengths), frames * size)
     sampler = WaveNetSampler(network.weights(), config)
     if wavenet_compiled.available():
         for clip, length in enumerate(lengths):
-            frame = wavenet_compiled.sample(
-                sampler, condition[[clip]], uniforms[[clip]], temperature, None if tones is None else tones[[clip]]
-            )
+            frame = wavenet_compiled.sample(sampler, condition[[clip]], uniforms[[clip]], temperature)
             for at in range(0, int(length), size):
                 yield clip, mu_law_decode(next(frame)[0], config.levels)[: length - at]
         return
     for at, codes in zip(
-        range(0, frames * size, size), sampler.sample(condition, uniforms, temperature, tones), strict=True
+        range(0, frames * size, size), sampler.sample(condition, uniforms, temperature), strict=True
     ):  # fmt: skip
         samples = mu_law_decode(codes, config.levels)
         for clip, length in enumerate(lengths):

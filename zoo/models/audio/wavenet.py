@@ -5,9 +5,7 @@ van den Oord et al., "WaveNet: a generative model for raw audio", 2016. Departur
 is said, which is what linguistic features tell the paper's text-to-speech model, and how loud the word is then, as its
 fundamental frequency does there: without, words that begin quietly may stay so; a 2-tap convolution is written as one
 matrix product. In place of words by speakers it may learn notes by instruments, as in Engel et al., "Neural audio
-synthesis of musical notes with WaveNet autoencoders", ICML 2017, without their encoder; sines of the note's pitch and
-of its multiples, of learnt amplitude and phase, then go in beside the past samples, as harmonic oscillators do in Engel
-et al., "DDSP: differentiable digital signal processing", ICLR 2020: without, it hisses.
+synthesis of musical notes with WaveNet autoencoders", ICML 2017, without their encoder.
 """
 
 from __future__ import annotations
@@ -59,9 +57,6 @@ class WaveNetConfig:
     """MIDI number of the lowest of them."""
     num_instruments: int = bounded(16, 1, 1000)
     """Instruments that play them; a model of words has no use for them."""
-    harmonics: int = bounded(0, 0, 64)
-    """Sines, the first at the note's pitch and each further one at a multiple, that a model of notes is given; 0 for
-    none."""
 
     def __post_init__(self) -> None:
         check(self)
@@ -75,8 +70,6 @@ class WaveNetConfig:
                 f"WaveNetConfig.contour_points is {self.contour_points} and num_pitches is {self.num_pitches}; a model "
                 "of notes takes 0 points, one of words 0 or at least 2"
             )
-        if self.harmonics and not self.num_pitches:
-            raise ValueError(f"WaveNetConfig.harmonics is {self.harmonics}; a model of words takes 0")
         if self.channels * sum(self.dilations) > MAX_HISTORY:
             raise ValueError(
                 f"WaveNetConfig.dilations sum to {sum(self.dilations):,}; with {self.channels} channels at most "
@@ -191,9 +184,6 @@ class WaveNet(nn.Module):
         if not config.num_pitches:
             # Mean and deviation of log seconds of each word by each voice, measured on the training clips.
             self.register_buffer("durations", torch.zeros(config.num_digits, config.num_speakers, 2))
-        if config.harmonics:
-            self.mix = nn.Linear(config.condition_dim, 2 * config.harmonics)  # -> amplitudes of sines and cosines
-            self.tone = nn.Linear(config.harmonics, config.channels, bias=False)
         if config.contour_points:  # mean `loudness` of each word by each voice, on the same clips
             self.register_buffer(
                 "contours", torch.zeros(config.num_digits, config.num_speakers, config.contour_points)
@@ -244,24 +234,6 @@ class WaveNet(nn.Module):
             told.append(triangles(share * (points - 1), points) @ contour[:, :, None])
         return self.frame(torch.cat(told, dim=2))
 
-    def tones(self, pitch: Tensor, condition: Tensor, elapsed: Tensor) -> Tensor:
-        """What is added to the past samples: pitch int64 (n,), counted from the lowest, condition (n, frames, d) of
-        frames that begin at `elapsed` seconds -> (n, frames, frame_size, channels)."""
-        config = self.config
-        frequency = 440.0 * 2.0 ** ((pitch + (config.lowest_pitch - 69)) / 12.0)[:, None, None]
-        time = elapsed[:, None] + torch.arange(config.frame_size, device=elapsed.device) / self.sample_rate
-        cycles = frequency * time  # (n, frames, frame_size)
-        number = torch.arange(1, config.harmonics + 1, device=elapsed.device)
-        angles = (cycles - cycles.floor())[..., None] * (number * (2 * math.pi))
-        heard = frequency[..., None] * number < self.sample_rate / 2
-        sines, cosines = self.mix(condition)[:, :, None].chunk(2, dim=3)
-        return self.tone((sines * angles.sin() + cosines * angles.cos()) * heard)
-
-    def sung(self, pitch: Tensor, instrument: Tensor, duration: Tensor, elapsed: Tensor) -> tuple[Tensor, Tensor]:
-        """As `frames`, and the `tones` beside."""
-        condition = self.frames(pitch, instrument, duration, elapsed)
-        return condition, self.tones(pitch, condition, elapsed)
-
     def duration(self, digit: Tensor, speaker: Tensor, normals: Tensor) -> Tensor:
         """Seconds that words take, log-normal as in the training clips: digit, speaker, normals (n,) -> (n,)."""
         mean, deviation = self.durations[digit, speaker].unbind(1)
@@ -269,12 +241,9 @@ class WaveNet(nn.Module):
 
     def step(self, code: Tensor, condition: Tensor, *histories: Tensor) -> tuple[Tensor, ...]:
         """One sample: the one before (n,), its frame's condition (n, condition_dim) and what each layer remembers,
-        (n, dilation, channels) -> logits (n, levels) and the new memories (Le Paine et al., 2016). With harmonics, the
-        tone (n, channels) stands before the memories.
+        (n, dilation, channels) -> logits (n, levels) and the new memories (Le Paine et al., 2016).
         """
         x = self.embed(code)
-        if self.config.harmonics:
-            x, histories = x + histories[0], histories[1:]
         total, kept = torch.zeros((), device=x.device), []
         for layer, history in zip(self.layers, histories, strict=True):
             assert isinstance(layer, Layer)
@@ -287,16 +256,13 @@ class WaveNet(nn.Module):
             x, total = x + residual, total + skip
         return self.head(total / math.sqrt(len(self.layers))), *kept
 
-    def forward(self, codes: Tensor, condition: Tensor, tones: Tensor | None = None) -> Tensor:
-        """codes int64 (n, t), condition (n, t / frame_size, condition_dim), and `tones` where there are harmonics ->
-        logits (n, t, levels).
+    def forward(self, codes: Tensor, condition: Tensor) -> Tensor:
+        """codes int64 (n, t) and condition (n, t / frame_size, condition_dim) -> logits (n, t, levels).
 
         Logits at t tell the sample at t from the samples before it: a silent sample stands before the first.
         """
         before = F.pad(codes, (1, 0), value=self.config.levels // 2)[:, :-1]
         x = self.embed(before)
-        if tones is not None:
-            x = x + tones.flatten(1, 2)
         if torch.is_autocast_enabled(x.device.type):  # the whole stack in low precision, or casts would cost the gain
             x = x.to(torch.get_autocast_dtype(x.device.type))
         total: Tensor | float = 0.0
@@ -320,12 +286,7 @@ class WaveNet(nn.Module):
         told = {**batch, "frames": torch.tensor(t // self.config.frame_size)}
         if self.config.contour_points:
             told["loudness"] = loudness(waveform, batch["length"], self.config.contour_points)
-        condition = self.condition(told)
-        tones = None
-        if self.config.harmonics:
-            elapsed = torch.arange(condition.shape[1], device=waveform.device)
-            tones = self.tones(batch["pitch"], condition, elapsed * (self.config.frame_size / self.sample_rate))
-        logits = self(codes, condition, tones)
+        logits = self(codes, self.condition(told))
         counted = torch.arange(t, device=waveform.device) < batch["length"][:, None]
         nats = F.cross_entropy(logits.float().flatten(0, 1), codes.flatten(), reduction="none").view(n, t)
         return nats * counted, counted
@@ -339,8 +300,6 @@ class WaveNet(nn.Module):
         history = [torch.zeros(2, dilation, config.channels) for dilation in config.dilations]
         before = {f"history_{i}": memory for i, memory in enumerate(history)}
         after = tuple(f"new_{name}" for name in before)
-        tones = ("tones",) if config.harmonics else ()
-        tone = {"tone": torch.zeros(2, config.channels)} if config.harmonics else {}
         batch = {0: "batch"}
         framed = dict.fromkeys((*who, "seconds"), batch) | {"elapsed": {0: "frames"}}
         lasting = Part(
@@ -350,15 +309,14 @@ class WaveNet(nn.Module):
         return (
             *(() if config.num_pitches else (lasting,)),
             Part(
-                "condition", Method(self, "sung" if config.harmonics else "frames"),
-                {**who, "seconds": torch.ones(2), "elapsed": elapsed}, ("condition", *tones),
-                framed | {name: {0: "batch", 1: "frames"} for name in ("condition", *tones)},
+                "condition", Method(self, "frames"), {**who, "seconds": torch.ones(2), "elapsed": elapsed},
+                ("condition",), {**framed, "condition": {0: "batch", 1: "frames"}},
             ),
             Part(
                 "step", Method(self, "step"),
-                {"code": who[self.conditions[0]], "condition": torch.zeros(2, config.condition_dim), **tone, **before},
+                {"code": who[self.conditions[0]], "condition": torch.zeros(2, config.condition_dim), **before},
                 ("logits", *after),
-                dict.fromkeys(("code", "condition", *tone, "logits", *before, *after), batch),
+                dict.fromkeys(("code", "condition", "logits", *before, *after), batch),
                 dict(zip(before, after, strict=True)),
             ),
         )  # fmt: skip
