@@ -59,6 +59,24 @@ ROWS = (
         {"damages": 1000}, {"damages": 200},
     ),
     Row(
+        "R5", "NaN and infinities in 40 places of trainings", "all caught; none in a state, best or published weights",
+        "faults.blowups:drive", {"places": 40}, {"places": 8},
+    ),
+    Row(
+        "R6", "20 planted collapses, 20 healthy runs", "at least 19 found, no false alarm", "faults.collapses:drive",
+        {"planted": 20, "trained": 20, "healthy": 20, "trained_healthy": 4},
+        {"planted": 20, "trained": 0, "healthy": 20, "trained_healthy": 0},
+    ),
+    Row(
+        "R7", "one process, then two, then one; spoilt data and states",
+        "each sample once an epoch; losses within 1e-5 of one process; what is spoilt named",
+        "faults.world_sizes:drive", {"trainers": 24, "states": 4, "sets": 14}, {"trainers": 1, "states": 0, "sets": 3},
+    ),
+    Row(
+        "R8", "the same seed in a fresh process", "equal hashes, every trainer; others of another seed",
+        "faults.same_seed:drive", {"trainers": 24}, {"trainers": 3},
+    ),
+    Row(
         "R9", "pickles offered to every load path", "0 opened", "faults.pickles:offered",
         {"disguises": 10}, {"disguises": 3},
     ),

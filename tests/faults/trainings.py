@@ -123,11 +123,12 @@ class Training:
     """A forked child that trains in `folder`; killed with its parent. `spoil` is called in it before it begins."""
 
     def __init__(
-        self, name: str, folder: Path, *options: str, watched: bool = False, spoil: Callable[[], None] | None = None
-    ) -> None:
+        self, name: str, folder: Path, *options: str, watched: bool = False, spoil: Callable[[], None] | None = None,
+        said: str = ".said",
+    ) -> None:  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.told = folder.with_name(folder.name + ".said")
+        self.told = folder.with_name(folder.name + said)
         self.stack = folder.with_name(folder.name + ".stack")
         mine, theirs = socket.socketpair()
         _alone()
