@@ -886,6 +886,15 @@ def test_requests_that_make_no_sense_are_answered_and_leave_no_trace(app: Served
     assert "Traceback" not in app.log.read_text(), app.log.read_text()[-3000:]
 
 
+def test_a_refusal_is_no_server_error_where_no_queue_is_asked(app: Served) -> None:
+    config = json.loads(get(f"{app.url}/config")[2])
+    of_the_page = next(one["id"] for one in config["dependencies"] if not one["backend_fn"])
+    for given in ({"fn_index": of_the_page}, {"fn_index": 0}):
+        body = json.dumps({"data": [float("nan")], "session_hash": "x"} | given).encode()
+        assert 400 <= post(f"{app.url}/gradio_api/run/predict", body) < 500
+    assert "Traceback" not in app.log.read_text(), app.log.read_text()[-3000:]
+
+
 def test_a_message_to_a_session_that_is_gone_does_not_end_the_queue() -> None:
     code = """
 from types import SimpleNamespace

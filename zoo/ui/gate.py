@@ -35,6 +35,8 @@ BURST, PER_SECOND = 60.0, 8.0
 WAIT = 5
 """Seconds after which a client that made too many may come back."""
 MAX_CLIENTS = 10_000
+REFUSED = "zoo.refused"
+"""Where a request's scope has a list for the guard: what it says there was refused, and is no fault of the server."""
 
 _log = logging.getLogger("zoo.ui")
 _CLOSED = re.compile(
@@ -158,11 +160,15 @@ class Gate:
         if scope["method"] == "GET" and path in _PAGES:
             send = _with_script(send)
         started = False
+        refused: list[str] = []
+        scope[REFUSED] = refused
 
         async def answer(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
+                if message["status"] == 500 and refused:  # gradio says so of whatever a handler raises
+                    message = {**message, "status": 400}
                 present = {name.lower() for name, _ in message["headers"]}
                 extra = [(n.encode(), v.encode()) for n, v in _HEADERS.items() if n.encode() not in present]
                 message = {**message, "headers": [*message["headers"], *extra]}

@@ -31,6 +31,7 @@ from gradio.i18n import I18nData
 from zoo.generate.library import InputError
 from zoo.runtime import at_work, cores, give_memory_back, gpu
 from zoo.secrecy import without_secrets
+from zoo.ui.gate import REFUSED
 from zoo.ui.strings import english, say
 
 P = ParamSpec("P")
@@ -261,10 +262,10 @@ class GuardedBlocks(gr.Blocks):
             if kwargs.get("iterator") is None:
                 _refuse_excess(kwargs.get("inputs"))
             output: dict[str, Any] = await super().process_api(*args, **kwargs)
-        except InputError as error:
-            raise _error(say("error_input"), str(error)) from error
-        except gr.Error as error:
-            raise _error(say("error_input"), str(error.message)) from error
+        except (InputError, gr.Error) as error:
+            words = str(error.message if isinstance(error, gr.Error) else error)
+            getattr(getattr(request, "request", None), "scope", {}).get(REFUSED, []).append(words)
+            raise _error(say("error_input"), words) from error
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError | GeneratorExit) and _is_given_up():
                 raise
