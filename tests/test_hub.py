@@ -371,6 +371,11 @@ def test_a_hub_that_says_next_to_nothing_is_given_up_in_words(
         assert time.monotonic() - begun < 4
 
 
+def test_a_message_can_be_printed_whatever_the_hub_says() -> None:
+    for words in ("half a letter \ud800", "\udfff"):
+        assert str(hub.HubError(words)).encode().isascii()
+
+
 # Faults: (where, fault, the error's class, its words)
 
 _API, _HEAD, _BYTES = "GET /api/models/", "HEAD /ada/.*/resolve/", "GET .*/(cdn|resolve-cache)/"

@@ -17,7 +17,13 @@ _TOKEN = re.compile(r"hf_[A-Za-z0-9]{20,}")
 
 
 class HubError(OSError):
-    """The Hub or the request is at fault; the message says what happened and what to do. It never holds a token."""
+    """The Hub or the request is at fault; the message says what happened and what to do. It never holds a token.
+
+    It can be printed everywhere: what a stranger's Hub says may hold halves of letters.
+    """
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words.encode("utf-8", "backslashreplace").decode())
 
 
 class Unreachable(HubError):
