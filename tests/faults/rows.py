@@ -89,12 +89,24 @@ ROWS = (
         {"files": 100_000}, {"files": 1500},
     ),
     Row(
+        "R12", "a Hub that lies, in 16 ways and more", "right bytes or a message within 5 s; nothing outside the cache",
+        "faults.lying_hub:lied_to", {"tries": 1000}, {"tries": 1},
+    ),
+    Row(
+        "R13", "fuzzed calls", "no server error, leak or dead worker; every refusal says why", "faults.fuzz:fuzzed",
+        {"calls": 10_000}, {"calls": 300},
+    ),
+    Row(
         "R14", "abusive pictures and sounds", "right result or a reason; +64 MB and 0.5 s at most; 0 subprocesses",
         "faults.media:read",
     ),
     Row(
         "R15", "a flood of sessions while ten wait", "the ten finish; a newcomer is served in 2 s",
         "load.crowd:flood", {"sessions": 900, "waiting": 10}, {"sessions": 120, "waiting": 10},
+    ),
+    Row(
+        "R16", "a handler dies in every possible way", "a message in 1 s, or exit in 10 s", "faults.deaths:dead",
+        {"kills": 1000}, {"kills": 2},
     ),
     Row(
         "R17", "64 visitors at once on 2 cores, 10 minutes; then 200 in the same moment",
@@ -109,6 +121,10 @@ ROWS = (
     Row(
         "R19", "visitors who press Stop or hang up in long runs", "stops in 0.5 s; never more than one at once",
         "load.leaving:left", {"leaving": 200}, {"leaving": 12, "kinds": 3},
+    ),
+    Row(
+        "R21", "script injection and outside requests, in Chromium", "0 run, 0 made", "faults.injection:attacked",
+        {"payloads": 100, "pages": 100, "languages": 2}, {"payloads": 2, "pages": 3, "languages": 1},
     ),
     Row(
         "R22", "canary secrets", "0 found", "faults.canaries:sought",
