@@ -140,3 +140,37 @@ session._update_value_in_config(number, 7)
 assert session[number] is page.blocks[number] and session.config_values.keys() == {number}
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)
+
+
+def test_a_flood_of_visitors_shares_one_page_and_each_address_has_its_own() -> None:
+    from zoo.ui.gate import KEEP, Gate
+
+    written: list[bytes] = []
+
+    async def writes(scope: Any, receive: Any, send: Any) -> None:
+        host = dict(scope["headers"])[b"host"]
+        written.append(host)
+        await asyncio.sleep(0.05)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"<head>" + host + scope["query_string"]})
+
+    async def ask(gate: Gate, host: bytes, query: bytes = b"") -> bytes:
+        bodies: list[bytes] = []
+
+        async def send(message: Any) -> None:
+            bodies.append(message.get("body", b""))
+
+        scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"host", host)], "query_string": query}
+        await gate(scope, None, send)  # type: ignore[arg-type]
+        return bodies[-1]
+
+    async def flood() -> None:
+        gate = Gate(writes)
+        pages = await asyncio.gather(*(ask(gate, b"a.example", b"deep_link=%d" % one) for one in range(50)))
+        assert written == [b"a.example"] and len(set(pages)) == 1 and pages[0].endswith(b"</script>a.example")
+        assert (await ask(gate, b"b.example")).endswith(b"b.example")
+        await asyncio.sleep(KEEP + 0.1)
+        await ask(gate, b"a.example")
+        assert written == [b"a.example", b"b.example", b"a.example"]
+
+    asyncio.run(flood())

@@ -33,7 +33,7 @@ MIX: Sequence[Wish] = (
     Wish("crossmodal", "from_text", 2),
     Wish("text", "compose_poem", 2),
     Wish("image", "interpolate_images", 2),
-    Wish("audio", "play_note", 2),
+    Wish("audio", "hit_drum", 2, {"_instrument": "kick"}),
     Wish("crossmodal", "draw_emoji", 2),
     Wish("text", "translate_text", 1),
     Wish("image", "latent_map", 1),
