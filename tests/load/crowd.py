@@ -224,7 +224,7 @@ async def _crowd(app: App, crowd: int) -> dict[str, Any]:
     failures = [failure for _, _, failure in found if failure]
     refusals = Counter(words for words, _, _ in found if words)
     return {
-        "refused": sum(refusals.values()), "given a place": crowd - sum(refusals.values()) - len(failures),
+        "refused": refusals.total(), "given a place": crowd - refusals.total(),
         "refused in the words": dict(refusals.most_common(4)),
         "slowest, seconds": round(max(seconds for _, seconds, _ in found), 2), "failures": failures[:20],
     }  # fmt: skip
