@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import aclosing, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -174,3 +175,25 @@ def test_a_flood_of_visitors_shares_one_page_and_each_address_has_its_own() -> N
         assert written == [b"a.example", b"b.example", b"a.example"]
 
     asyncio.run(flood())
+
+
+def test_the_row_of_memory_sees_a_leak_of_a_tenth_and_a_file_left_open() -> None:
+    from load.memory import _growth, _moved
+    from load.server import Usage
+
+    for leak, files, words in (
+        (0.0, 0, []),
+        (0.1, 0, ["from the first quarter", "along its slope"]),
+        (0.0, 1, ["files grew from 20 to 60"]),
+    ):
+        samples = [Usage(500 * (1 + leak * one / 40) + one % 3, 20 + files * one, 30, 0.0) for one in range(41)]
+        found = _moved(samples, *_growth([one.megabytes for one in samples]))
+        assert len(found) == len(words) and all(word in said for word, said in zip(words, found, strict=True)), found
+
+
+def test_the_row_of_leaving_sees_two_at_once(tmp_path: Path) -> None:
+    from load.server import Turns
+
+    turns = Turns(tmp_path / "turns")
+    turns.path.write_text('[1.0, 1, "a"]\n[2.0, -1, "a"]\n[3.0, 1, "b"]\n[3.5, 1, "c"]\n[4.0, -1, "b"]\n')
+    assert turns.most() == 2 and turns.computing() == 1
