@@ -28,7 +28,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """An app whose line is short, on a machine where a token takes a hundredth of a second."""
     first = """import time
 from zoo.engine.graphs import Graphs
-from zoo.ui import line
+from zoo.ui import guard, line
+guard.SLOTS = 1
 step = Graphs.step
 Graphs.step = lambda self, ids, state: (time.sleep(0.01), step(self, ids, state))[1]
 line.MAX_LINE = 3"""

@@ -119,7 +119,7 @@ ROWS = (
         {"calls": 24, "warm": 6, "endpoints": 6, "every": 2},
     ),
     Row(
-        "R19", "visitors who press Stop or hang up in long runs", "stops in 0.5 s; never more than one at once",
+        "R19", "visitors who press Stop or hang up in long runs", "stops in 0.5 s; never more at once than allowed",
         "load.leaving:left", {"leaving": 200}, {"leaving": 12, "kinds": 3},
     ),
     Row(

@@ -20,13 +20,12 @@ from tests.load.mix import LIGHT, MIX, wish
 from tests.load.server import usage
 from tests.load.visitor import Answer, App, Refused, Visitor, app_at
 from tests.serving import Served, served
+from zoo.ui.guard import SLOTS
 
 _SOON = 2.0
 """Seconds within which a newcomer is served, and anyone is told how long it will take."""
 _SHARE = 1.25
 """How much longer than users times mean service time the 95th percentile may be."""
-_WORKERS = 1
-"""Computations at once: zoo.ui.guard lets one hold the machine."""
 _THINKS = (0.5, 2.0)
 """Seconds between a result and the next wish."""
 _LANGUAGES = ("en", "zh-CN")
@@ -152,10 +151,10 @@ async def _users(server: Served, rng: random.Random, users: int, seconds: int, c
     failures += [f"{one.endpoint} after {one.seconds:.1f} s: {one.error}" for one in answers if one.error][:50]
     service = float(np.mean([one.served for one in good])) if good else float("nan")
     p50, p95 = np.percentile([one.seconds for one in good], (50, 95)) if good else (float("nan"),) * 2
-    allowed = _SHARE * users * service / _WORKERS
+    allowed = _SHARE * users * service / SLOTS
     if not p95 <= allowed:
         failures.append(
-            f"p95 is {p95:.1f} s; allowed are {_SHARE} x {users} x {service:.2f} s / {_WORKERS} = {allowed:.1f} s"
+            f"p95 is {p95:.1f} s; allowed are {_SHARE} x {users} x {service:.2f} s / {SLOTS} = {allowed:.1f} s"
         )
     told = await _crowd(app, crowd) if crowd else {}
     failures += told.pop("failures", [])
