@@ -206,14 +206,16 @@ def _without(log: bytes, words: str) -> bytes:
     return log.replace(words.encode(), b"")
 
 
+_RESULTS = {
+    "drawn.png": ("sample", "dcgan.mnist", "--seed", "3"),
+    "answer.zip": ("ask", "hello"),
+    "struck.wav": ("sample", "wavegan.drums"),
+    "sung.mid": ("sample", "music_transformer.chorales"),
+}
+"""Files that are made on the command line."""
 _COMMANDS = (
-    ("sample", "dcgan.mnist", "--out", "drawn.png", "--seed", "3"),
-    ("sample", "wavegan.drums", "--out", "struck.wav"),
-    ("sample", "music_transformer.chorales", "--out", "sung.mid"),
-    ("ask", "hello", "--out", "answer.zip"),
     ("show", "dcgan.mnist"), ("list", "--json"), ("show", "no.such"), ("pull", "bob/private"),
-    ("pull", "ada/forbidden"),
-    ("push", "dcgan.mnist", "--to", "bob/dcgan"),
+    ("pull", "ada/forbidden"), ("push", "dcgan.mnist", "--to", "bob/dcgan"),
 )  # fmt: skip
 _RUN = "import sys\nfrom zoo.__main__ import main\nfor line in {commands!r}:\n    main(list(line))\n"
 
@@ -225,7 +227,7 @@ def _ran(command: list[str], folder: Path, environment: dict[str, str]) -> bytes
     return done.stdout
 
 
-def _command_line(folder: Path, canaries: dict[str, str], searcher: Searcher) -> list[str]:
+def _command_line(folder: Path, canaries: dict[str, str], searcher: Searcher, count: int) -> list[str]:
     """Results on the disk, and the Hub's errors: one that quotes the token that it was sent."""
     server = TestHub({canaries["HF_TOKEN"]: "ada"})
     server.repositories["bob/private"] = Repository(private=True)
@@ -235,13 +237,16 @@ def _command_line(folder: Path, canaries: dict[str, str], searcher: Searcher) ->
         **os.environ, **canaries, "HF_ENDPOINT": server.url, "HF_HOME": str(folder / "hf"), "HF_HUB_DISABLE_XET": "1",
         "PYTHONPATH": str(ROOT), "no_proxy": "127.0.0.1,localhost",
     }  # fmt: skip
-    said = _ran([sys.executable, "-c", _RUN.format(commands=_COMMANDS)], folder / "results", environment)
+    asked = dict(list(_RESULTS.items())[:count])
+    commands = (*((*command, "--out", name) for name, command in asked.items()), *_COMMANDS)
+    said = _ran([sys.executable, "-c", _RUN.format(commands=commands)], folder / "results", environment)
     server.shutdown()
     searcher.look("the command line", said)
     searcher.below("results", folder / "results")
-    made = sorted(path.name for path in (folder / "results").iterdir())
-    wanted = ["answer.zip", "drawn.png", "struck.wav", "sung.mid"]
-    return [] if made == wanted else [f"of {wanted} there are {made}: {said[-1500:].decode(errors='replace')}"]
+    found = {path.name for path in (folder / "results").iterdir()}
+    if found == set(asked):
+        return []
+    return [f"of {sorted(asked)} there are {sorted(found)}: {said[-1500:].decode(errors='replace')}"]
 
 
 def _trainings(folder: Path, canaries: dict[str, str], searcher: Searcher, count: int) -> list[str]:
@@ -301,8 +306,8 @@ def _history() -> tuple[int, list[str]]:
     return len(names), found
 
 
-def sought(folder: Path, rng: random.Random, *, trainings: int, history: int) -> Found:
-    """All of it; `history` 0 looks at the files that are tracked now and not at those that were."""
+def sought(folder: Path, rng: random.Random, *, results: int, trainings: int, history: int) -> Found:
+    """So many results of the command line and trainings; `history` 0 looks at the files that are tracked now alone."""
     canaries = made(rng)
     words = f"words-of-an-error-{''.join(rng.choices(_LETTERS, k=24))}"
     searcher = Searcher(canaries | {"the words of an incident": words})
@@ -313,7 +318,7 @@ def sought(folder: Path, rng: random.Random, *, trainings: int, history: int) ->
     for name in ("app", "results"):
         (folder / name).mkdir()
     failures += _app(folder / "app", canaries, words, searcher)
-    failures += _command_line(folder, canaries, searcher)
+    failures += _command_line(folder, canaries, searcher, results)
     failures += _trainings(folder, canaries, searcher, trainings)
     fake = f"HF_TOKEN={canaries['HF_TOKEN']}".encode()
     failures += [] if shapes(fake) else ["a key that was laid on purpose has no shape of one"]

@@ -128,7 +128,7 @@ ROWS = (
     ),
     Row(
         "R22", "canary secrets", "0 found", "faults.canaries:sought",
-        {"history": 1, "trainings": 2}, {"history": 0, "trainings": 1},
+        {"results": 4, "trainings": 2, "history": 1}, {"results": 2, "trainings": 1, "history": 0},
     ),
     Row(
         "R23", "restarts under load, no network", "exit 0 in 12 s; finished or told; a page in 20 s",
