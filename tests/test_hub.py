@@ -329,7 +329,10 @@ def test_too_much_is_refused_before_anything_is_downloaded(client: Client, serve
     assert not [path for _, path, _ in server.requests if path.startswith("/ada/many/resolve")]
 
 
-@pytest.mark.parametrize("name", ["../escaped.json", "/tmp/escaped.json", "a\\..\\..\\escaped.json", "C:escaped.json"])
+@pytest.mark.parametrize(
+    "name",
+    ["../escaped.json", "samples/escaped.json/", "/tmp/escaped.json", "a\\..\\..\\escaped.json", "C:escaped.json"],
+)
 def test_a_file_name_that_leads_out_of_the_cache_is_refused(
     client: Client, server: TestHub, made: Path, name: str
 ) -> None:

@@ -399,7 +399,8 @@ def _look_up(
             path = PurePosixPath(file.rfilename)
             if not (allowed or _allowed)(path):
                 continue
-            if path.is_absolute() or ".." in path.parts or re.search(r"[\\:\x00-\x1f]|.{200}", file.rfilename):
+            strange = path.is_absolute() or ".." in path.parts or path.as_posix() != file.rfilename
+            if strange or re.search(r"[\\:\x00-\x1f]|.{200}", file.rfilename):
                 raise Damaged(f"{repo}@{revision} names a file {short(file.rfilename)}, which cannot be one of ours")
             oid = file.lfs.sha256 if file.lfs else file.blob_id
             if type(file.size) is not int or file.size < 0 or not _OID.fullmatch(str(oid)):

@@ -25,13 +25,13 @@ from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defin
 
 from zoo.hub_faults import Damaged, Unreachable, in_words
 
-SECONDS = 3.5
+SECONDS = 3.0
 """How long the Hub may let us wait without sending anything to speak of; HF_HUB_DOWNLOAD_TIMEOUT says otherwise."""
 PACE = 2048
 """Bytes that make up for a second."""
 MAX_ASKED = 3
 """Times that the same is asked of a Hub whose answers break off."""
-MAX_LISTING = 16 << 20
+MAX_LISTING = 4 << 20
 """Bytes of an answer that is no file."""
 _XET = ("x-xet-hash", "x-xet-refresh-route")
 _now: ContextVar[_Asking | None] = ContextVar("_now", default=None)
@@ -154,6 +154,8 @@ def _after(response: httpx2.Response) -> None:
         raise Damaged(f"{what}: the Hub sent it compressed, which was not asked for; nothing was kept")
     if response.request.method != "HEAD":
         most = asking.size if response.is_success else MAX_LISTING
+        if (announced := headers.get("content-length", "")).isdigit() and int(announced) > most:
+            raise Damaged(f"{what}: the Hub announces {announced[:20]} bytes, where it may send {most:,}")
         response.stream = _Bounded(response.stream, asking, most)
     if response.status_code == 429 or response.status_code >= 500:  # the client would ask again, for minutes
         with in_words(asking.repo, asking.revision, asking.token, asking.file):
