@@ -113,7 +113,9 @@ def _fits(how: str, place: str) -> bool:
 
 def _raise_all(folder: Path, ways: list[str], told: dict[str, float]) -> list[str]:
     """Each exception in each place: a message with its number in time, and the place serves the next caller."""
-    failures = []
+    failures: list[str] = []
+    if not ways:
+        return failures
     with _serving(folder, "raising") as server:
         places = [*(place.__name__ for place in PLACES), SPEECH]
         for place in places:  # what the first call builds is built

@@ -106,7 +106,7 @@ ROWS = (
     ),
     Row(
         "R16", "a handler dies in every possible way", "a message in 1 s, or exit in 10 s", "faults.deaths:dead",
-        {"kills": 1000}, {"kills": 2},
+        {"kills": 1000}, {"kills": 2, "raised": 12},
     ),
     Row(
         "R17", "64 visitors at once on 2 cores, 10 minutes; then 200 in the same moment",
@@ -124,7 +124,7 @@ ROWS = (
     ),
     Row(
         "R21", "script injection and outside requests, in Chromium", "0 run, 0 made", "faults.injection:attacked",
-        {"payloads": 100, "pages": 100, "languages": 2}, {"payloads": 2, "pages": 3, "languages": 1},
+        {"payloads": 100, "pages": 100, "languages": 2}, {"payloads": 2, "pages": 2, "languages": 1},
     ),
     Row(
         "R22", "canary secrets", "0 found", "faults.canaries:sought",
