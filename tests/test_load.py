@@ -198,3 +198,15 @@ def test_the_row_of_leaving_sees_two_at_once(tmp_path: Path) -> None:
     turns = Turns(tmp_path / "turns")
     turns.path.write_text('[1.0, 1, "a"]\n[2.0, -1, "a"]\n[3.0, 1, "b"]\n[3.5, 1, "c"]\n[4.0, -1, "b"]\n')
     assert turns.most() == 2 and turns.computing() == 1
+
+
+def test_the_expected_wait_forgets_a_first_run_that_opened_the_model() -> None:
+    from types import SimpleNamespace
+
+    from zoo.ui.line import _Times
+
+    times, function = _Times(), SimpleNamespace(fn=len)
+    assert function in times and times[function].avg_time == 1.0
+    for seconds in (30.0, *[0.5] * 16):
+        times[function].add(seconds)
+    assert 0.5 < times[SimpleNamespace(fn=len)].avg_time < 1.0

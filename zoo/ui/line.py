@@ -105,6 +105,19 @@ class _Session(state_holder.SessionState):
         super().__init__(SimpleNamespace(default_config=blocks.default_config, blocks={}))
 
 
+class _Lately(ProcessTime):
+    """How long a handler takes, by its last few runs: the first one also opens the model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.avg_time = _GUESS
+
+    def add(self, time: float) -> None:
+        """Take in how long it took once more."""
+        self.count += 1
+        self.avg_time += (time - self.avg_time) / min(self.count, 4)
+
+
 class _Times(dict[Any, ProcessTime]):
     """How long handlers take, by function; a button whose handler runs behind others too is known by them."""
 
@@ -117,6 +130,5 @@ class _Times(dict[Any, ProcessTime]):
 
     def __getitem__(self, function: Any) -> ProcessTime:
         if function.fn not in self.known:
-            self.known[function.fn] = ProcessTime()
-            self.known[function.fn].avg_time = _GUESS
+            self.known[function.fn] = _Lately()
         return self.known[function.fn]
