@@ -36,6 +36,7 @@ NEAR = 1e-5
 ORDER = ("vae", *(name for name in trainings.NAMES if name != "vae"))
 """A model in which nothing of a batch depends on its other samples comes first."""
 ACROSS_SAMPLES = {
+    "bert": "each reply is told from the others of its batch",
     "contrastive": "each sample is told from the others of its batch",
     "stylegan": "its discriminator sees how far the pictures of a batch differ",
 }
