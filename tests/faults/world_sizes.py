@@ -39,6 +39,8 @@ ACROSS_SAMPLES = {
     "bert": "each reply is told from the others of its batch",
     "contrastive": "each sample is told from the others of its batch",
     "stylegan": "its discriminator sees how far the pictures of a batch differ",
+    "wavegan": "its discriminator sees how far the sounds of a batch differ",
+    "tts": "its noise is as long as the longest clip of a batch, and its timing a mean over phonemes, not frames",
 }
 """Models whose loss depends on what else is in a process's batch, besides those with batch norm."""
 
@@ -214,13 +216,13 @@ def watch() -> None:
     from torch import nn
 
     from train.loop import Run
-    from train.sources import Sources
 
-    opened, plain = Sources.open, Run.step
+    begin, plain = Run.__init__, Run.step
 
-    def open_few(self: Sources, name: str, recipe: Any) -> tuple[Any, Any]:
-        training, validation = opened(self, name, recipe)
-        return (Few if len(training) >= SAMPLES else Repeated)(training), validation
+    def begin_with_few(self: Any, *given: Any, **settings: Any) -> None:
+        begin(self, *given, **settings)  # the model is built from all
+        self.train_data = (Few if len(self.train_data) >= SAMPLES else Repeated)(self.train_data)
+        self.steps_per_epoch = SAMPLES // BATCH
 
     def step(self: Any) -> Any:
         rank, shown, batch = self.accelerator.process_index, [], self.train_data.batch
@@ -241,7 +243,7 @@ def watch() -> None:
             out.write(json.dumps(line) + "\n")
         return figures
 
-    Sources.open, Run.step = open_few, step  # type: ignore[method-assign]
+    Run.__init__, Run.step = begin_with_few, step  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":
