@@ -53,8 +53,8 @@ def drive(folder: Path, rng: random.Random, *, trainers: int, states: int, sets:
     for name in ORDER[:trainers]:
         found[name], wrong = _in_turns(name, folder / name)
         failures += [f"{name}: {one}" for one in wrong]
-    for number in range(states):
-        failures += _from_a_damaged_state(ORDER[0], folder, number, rng)
+    lost = [problem for number in range(states) for problem in _from_a_damaged_state(ORDER[0], folder, number, rng)]
+    failures += lost
     tried, wrong = shards.drive(folder / "shards", rng, sets)
     failures += wrong
     near = [name for name, one in found.items() if one["difference"] <= NEAR]
@@ -63,7 +63,8 @@ def drive(folder: Path, rng: random.Random, *, trainers: int, states: int, sets:
     figure += f"losses of {len(near)} within {NEAR:g}"
     if apart:
         figure += f", of {len(apart)} whose samples meet in a batch within {max(apart.values()):.2g}"
-    figure += f"; {tried - len(wrong)} of {tried} spoilt data and {states} spoilt states named"
+    figure += f"; {tried - len(wrong)} of {tried} spoilt data named, and "
+    figure += f"{states - len(lost)} of {states} spoilt states"
     return Found(figure, failures, {"models": found})
 
 
