@@ -23,7 +23,7 @@ from zoo.ui.guard import GuardedBlocks, compute, one_at_a_time
 
 SECRET = "secret /etc/zoo-canary"
 """What an exception says and nobody may see."""
-EVERY, FAILURES, PATIENCE, STUCK = 1.0, 2, 2.0, 5.0
+EVERY, FAILURES, PATIENCE, STUCK = 1.0, 2, 3.0, 5.0
 """The watchdog's settings here: seconds between its looks, failures in a row, seconds it waits for a page, seconds that
 one step of a handler may take."""
 
