@@ -23,9 +23,9 @@ from zoo.ui.guard import GuardedBlocks, compute, one_at_a_time
 
 SECRET = "secret /etc/zoo-canary"
 """What an exception says and nobody may see."""
-EVERY, FAILURES, PATIENCE, STUCK = 1.0, 2, 3.0, 5.0
+EVERY, FAILURES, PATIENCE, STUCK, STARVED = 1.0, 2, 3.0, 5.0, 8.0
 """The watchdog's settings here: seconds between its looks, failures in a row, seconds it waits for a page, seconds that
-one step of a handler may take."""
+one step of a handler may take, and that the watchdog itself may go without its turn."""
 
 
 class Own(BaseException):
@@ -237,7 +237,7 @@ def main(port: int) -> None:
     api_results.check_speech = check_speech
     address = shell.serve(build(), port=port)
     print(f"The zoo is open at {address}", flush=True)
-    shell._watch(address, threading.Event(), every=EVERY, failures=FAILURES, patience=PATIENCE, longest=STUCK)
+    shell._watch(address, threading.Event(), every=EVERY, failures=FAILURES, patience=PATIENCE, longest=STUCK, starved=STARVED)
 
 
 if __name__ == "__main__":

@@ -133,18 +133,18 @@ def _farewell(demo: gr.Blocks) -> None:
 
 def _watch(
     address: str, stop: threading.Event, every: float = 30.0, failures: int = 3, patience: float = 20.0,
-    longest: float = MAX_STEP,
+    longest: float = MAX_STEP, starved: float = 300.0,
 ) -> None:  # fmt: skip
     """Look every so many seconds whether the server serves: a deaf one exits, so that the host restarts it.
 
     It exits with 70 when it did not answer with a page and the queue's life so many times in a row, each within
     `patience` seconds, or when a step of a handler takes longer than `longest`. Where not even this thread comes to
-    its turn, for native code keeps the interpreter's lock, the C library ends the process with 1.
+    its turn for `starved` seconds, as when native code keeps the interpreter's lock, the process ends with 1.
     """
     failed = 0
     asked = ("", "gradio_api/queue/status")
     while True:
-        faulthandler.dump_traceback_later(2 * every + len(asked) * patience, exit=True)  # unless this is done again
+        faulthandler.dump_traceback_later(starved, exit=True)  # unless this is done again
         if stop.wait(every):
             break
         try:
