@@ -237,7 +237,8 @@ def main(port: int) -> None:
     api_results.check_speech = check_speech
     address = shell.serve(build(), port=port)
     print(f"The zoo is open at {address}", flush=True)
-    shell._watch(address, threading.Event(), every=EVERY, failures=FAILURES, patience=PATIENCE, longest=STUCK, starved=STARVED)
+    limits = {"every": EVERY, "patience": PATIENCE, "longest": STUCK, "starved": STARVED}
+    shell._watch(address, threading.Event(), failures=FAILURES, **limits)
 
 
 if __name__ == "__main__":
