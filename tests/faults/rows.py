@@ -120,7 +120,7 @@ ROWS = (
     ),
     Row(
         "R19", "visitors who press Stop or hang up in long runs", "stops in 0.5 s; never more at once than allowed",
-        "load.leaving:left", {"leaving": 200}, {"leaving": 12, "kinds": 3},
+        "load.leaving:left", {"leaving": 200}, {"leaving": 12, "kinds": 2},
     ),
     Row(
         "R21", "script injection and outside requests, in Chromium", "0 run, 0 made", "faults.injection:attacked",
