@@ -323,8 +323,9 @@ def load(folder: str | Path) -> Checkpoint:
             raise CheckpointError(f"{path}: {name} has shape {brief(found[name])}; its config asks for {shape}")
     tensors = read_tensors(path)
     for name, tensor in tensors.items():
-        if tensor.is_floating_point() != asked[name].is_floating_point():
-            raise CheckpointError(f"{path}: {name} holds {tensor.dtype}; its config asks for {asked[name].dtype}")
+        wanted_here = asked[name].dtype  # floats may be stored in any precision, all else only as it is
+        if tensor.dtype != wanted_here and not (tensor.is_floating_point() and wanted_here.is_floating_point):
+            raise CheckpointError(f"{path}: {name} holds {tensor.dtype}; its config asks for {wanted_here}")
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise CheckpointError(f"{path}: {name} holds values that are not finite")
     with torch.random.fork_rng(devices=[]):  # what the network draws for its first weights is nobody's business
