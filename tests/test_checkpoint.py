@@ -163,6 +163,14 @@ def test_whole_numbers_in_place_of_weights_are_refused_by_name(folder: Path) -> 
     refused(folder, "decoder.layers.0.bias holds torch.int32; its config asks for torch.float32")
 
 
+def test_a_truth_in_place_of_a_count_is_refused_by_name(tmp_path: Path) -> None:
+    found = registry.entry("dcgan")
+    checkpoint.save(tmp_path, found.model(found.tiny), "dcgan", "tiny", labels=(), dtype="float32")
+    name = next(n for n in load_file(tmp_path / "model.safetensors") if n.endswith("num_batches_tracked"))
+    edit_tensors(tmp_path, **{name.replace(".", "__"): torch.tensor(True)})
+    refused(tmp_path, f"{name} holds torch.bool; its config asks for torch.int64")
+
+
 def test_shapes_are_compared_before_any_weight_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     edit_tensors(folder, decoder__layers__0__bias=torch.zeros(15))
     monkeypatch.setattr("safetensors.torch.load_file", lambda *a, **k: pytest.fail("weights were read"))
