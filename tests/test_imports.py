@@ -22,6 +22,7 @@ LAYERS = (  # from the ground up: a unit imports units of lower layers, and itse
     {"zoo.registry"},
     {"zoo.checkpoint"},
     {"zoo.hub_faults"},
+    {"zoo.hub_limits"},
     {"zoo.compress", "zoo.engine", "zoo.export", "zoo.hub", "zoo.snippets"},
     {"zoo.card", "zoo.doctor", "zoo.generate"},
     {"zoo.release", "zoo.sample", "zoo.space", "zoo.table", "zoo.ui", "zoo.verify"},

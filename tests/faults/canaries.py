@@ -194,16 +194,11 @@ def _app(folder: Path, canaries: dict[str, str], words: str, searcher: Searcher)
             if wanted not in told:
                 wrong.append(f"/draw_images of {name} told {told[-300:]!r}")
         searcher.look("/add_model", _called(app, "add_model", source="ada/private"))
-    searcher.look("the app's log", _without(app.log.read_bytes(), words))
+    searcher.look("the app's log", app.log.read_bytes())
     searcher.below("the app's files", folder / "gradio")
-    if (count := app.log.read_bytes().count(b"(secret)")) < 2 * len(_RAISED):
-        wrong.append(f"the app's log tells {count} times of a secret that an error held; {2 * len(_RAISED)} held them")
+    if (count := app.log.read_bytes().count(b"incident")) < 2 * len(_RAISED):
+        wrong.append(f"the app's log tells of {count} errors that held a secret; {2 * len(_RAISED)} did")
     return wrong
-
-
-def _without(log: bytes, words: str) -> bytes:
-    """A log may tell what an unforeseen error said, but for the environment's secrets."""
-    return log.replace(words.encode(), b"")
 
 
 _RESULTS = {

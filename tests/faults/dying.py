@@ -19,7 +19,7 @@ from fastapi import HTTPException
 
 from zoo.generate.inputs import InputError
 from zoo.ui import api_results, shell
-from zoo.ui.guard import GuardedBlocks, compute, one_at_a_time
+from zoo.ui.guard import GuardedBlocks, compute, in_turn
 
 SECRET = "secret /etc/zoo-canary"
 """What an exception says and nobody may see."""
@@ -186,7 +186,7 @@ def between(how: str) -> Iterator[str]:
     yield _die(how)
 
 
-@one_at_a_time
+@in_turn
 def held(how: str) -> Iterator[str]:
     """Die after two steps of work that holds the machine."""
     yield from compute(_computed, how)

@@ -59,7 +59,7 @@ def left(folder: Path, rng: random.Random, *, leaving: int, kinds: int = len(LON
 async def _left(url: str, pid: int, turns: Turns, rng: random.Random, leaving: int, kinds: int) -> Found:
     app, failures, found, done_before = app_at(url), [], list[Left](), 0
     lengths = {}
-    for name, given in LONG[:kinds]:  # whole, so that the models are there and one knows how long they take
+    for name, given in 2 * LONG[:kinds]:  # whole: once so that the models are there, once to know how long they take
         answer = await Visitor(app).call(name, given, 300)
         failures += [f"{name}, left alone: {answer.error}"] if answer.error else []
         lengths[name] = answer.served
