@@ -123,6 +123,10 @@ ROWS = (
         "load.leaving:left", {"leaving": 200}, {"leaving": 12, "kinds": 2},
     ),
     Row(
+        "R20", "every model in one process with room for a few", "least recently used goes first; same answers; 2 GB",
+        "faults.cache:held", {"models": 100, "rounds": 4}, {"models": 12, "rounds": 2},
+    ),
+    Row(
         "R21", "script injection and outside requests, in Chromium", "0 run, 0 made", "faults.injection:attacked",
         {"payloads": 100, "pages": 100, "languages": 2}, {"payloads": 2, "pages": 2, "languages": 1},
     ),
