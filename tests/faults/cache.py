@@ -100,6 +100,7 @@ def _answer(name: str, folder: Path) -> str:
         options["text"] = _TEXTS.get(name, "seven" if name.startswith("trimodal") else "I like a red apple.")
     elif "picture" in kind.options:
         options["picture"] = str(_picture(folder))
+        options |= {"how": "holes"} if name == "pix2pix.inpaint" else {}
     elif "recording" in kind.options:
         options["recording"] = str(hub.PRETRAINED / "wavenet.spoken-digits" / "samples" / "sheet.wav")
     options |= {"suffix": kind.suffix} if kind.others else {}
