@@ -66,13 +66,18 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _size_of(path: Path) -> int:
+    """Bytes of a file. Raises CheckpointError for what is no file: a pipe or a device might never end."""
+    if path.exists() and not path.is_file():
+        raise CheckpointError(f"{path} is no file")
+    return path.stat().st_size
+
+
 def read_json(path: Path, most: int = MAX_JSON_BYTES) -> dict[str, Any]:
     """Read a JSON object of at most so many bytes. Raises CheckpointError naming the file."""
     try:
-        if path.exists() and not path.is_file():  # a pipe or a device might never end
-            raise CheckpointError(f"{path} is no file")
-        if path.stat().st_size > most:
-            raise CheckpointError(f"{path} is {path.stat().st_size:,} bytes; at most {most:,} are read")
+        if (size := _size_of(path)) > most:
+            raise CheckpointError(f"{path} is {size:,} bytes; at most {most:,} are read")
         found = json.loads(path.read_text(encoding="utf-8"))
     except CheckpointError:
         raise
@@ -179,9 +184,7 @@ def read_header(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
     leave holes or disagree with the shapes, or a file whose size is not what the header declares.
     """
     try:
-        if path.exists() and not path.is_file():  # a pipe or a device might never end
-            raise CheckpointError(f"{path} is no file")
-        size = path.stat().st_size
+        size = _size_of(path)
         with open(path, "rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if size < 8 or length > min(MAX_HEADER_BYTES, size - 8):

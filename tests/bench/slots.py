@@ -2,8 +2,9 @@
 
     python tests/bench/slots.py [--seconds 20] [--visitors 1 2 8]
 
-Visitors in one process ask for the same mixture of things again and again, as fast as they are served, through the
-guard's own turn. For each way of sharing the machine, in turn: answers a second and the mean wait of each visitor.
+Visitors in one process ask for the same mixture of things again and again, as fast as they are served, through a
+semaphore as the guard has one. For each way of sharing the machine, in turn: answers a second and the median wait for
+each thing.
 Prints one JSON line a figure.
 """
 
