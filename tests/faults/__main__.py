@@ -44,7 +44,7 @@ def main() -> int:
         lines = [tried(chosen[0], given)]
         print(json.dumps(lines[0], ensure_ascii=False), flush=True)
     else:
-        lines = [_alone(row, sys.argv[1:], given.rows) for row in chosen]
+        lines = [_alone(row, given, sys.argv[1:]) for row in chosen]
         print(f"\n{table(lines)}")
     for line in lines:
         print(*line["failures"], sep="\n", end="\n" if line["failures"] else "")
@@ -55,10 +55,7 @@ def main() -> int:
 
 def tried(row: Row, given: argparse.Namespace) -> dict[str, Any]:
     """Try one row in this process; what is to be kept of it."""
-    sizes = {**(row.short if given.short else row.full)}
-    for one in given.size:
-        name, _, count = one.partition("=")
-        sizes[name] = int(count)
+    sizes = _sizes(row, given)
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="faults-") as temporary:
         folder = given.keep or Path(temporary)
@@ -66,6 +63,12 @@ def tried(row: Row, given: argparse.Namespace) -> dict[str, Any]:
         found = row.drive(folder, given.seed, sizes)
     minutes = round((time.monotonic() - begun) / 60, 1)
     return _line(row, found.figure, found.failures, sizes, given.seed, minutes) | {"details": found.details}
+
+
+def _sizes(row: Row, given: argparse.Namespace) -> dict[str, int]:
+    """What the row brings, and over it what was given as NAME=COUNT."""
+    own = (one.partition("=") for one in given.size)
+    return {**(row.short if given.short else row.full), **{name: int(count) for name, _, count in own}}
 
 
 def _line(
@@ -84,9 +87,10 @@ def machine() -> str:
     return f"{os.cpu_count()} cores ({model[1] if model else platform.machine()}), Python {platform.python_version()}"
 
 
-def _alone(row: Row, arguments: Sequence[str], rows: Sequence[str]) -> dict[str, Any]:
+def _alone(row: Row, given: argparse.Namespace, arguments: Sequence[str]) -> dict[str, Any]:
     """The same in a process of its own; a driver that fails altogether is a failure of its row."""
-    options = [argument for argument in arguments if argument not in rows and argument != "--write"]
+    options = [argument for argument in arguments if argument not in given.rows and argument != "--write"]
+    begun = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults", row.name, *options], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
@@ -96,7 +100,7 @@ def _alone(row: Row, arguments: Sequence[str], rows: Sequence[str]) -> dict[str,
             line: dict[str, Any] = json.loads(text)
             return line
     failure = f"{row.name}: exit code {done.returncode}\n{done.stdout[-2000:]}"
-    return _line(row, "", [failure], {}, 0, 0.0)
+    return _line(row, "", [failure], _sizes(row, given), given.seed, round((time.monotonic() - begun) / 60, 1))
 
 
 if __name__ == "__main__":

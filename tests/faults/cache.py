@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import io
 import random
-import resource
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from tests.faults.rows import Found
+from tests.peak import peak
 from zoo import hub, sample
 from zoo.engine import Network
 from zoo.generate import library
@@ -56,7 +56,7 @@ def held(folder: Path, rng: random.Random, *, models: int, rounds: int) -> Found
                 most = max(most, len(library._loaded))
         opened = one.call_count
     failures += _loaded_once(names[0])
-    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    megabytes = peak()
     if megabytes > _CAP:
         failures.append(f"the process held {megabytes:.0f} MB; allowed are {_CAP}")
     figure = (

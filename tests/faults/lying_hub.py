@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.rows import Found
+from tests.peak import peak
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from hub_server import Blob, Fault, TestHub
@@ -306,7 +307,7 @@ class Puller:
         limit.start()
         try:
             reply = client.ask("pull", repo=repo)
-            self.memory = max(self.memory, _peak(client.process.pid))
+            self.memory = max(self.memory, round(peak(client.process.pid)))
             return reply
         except (AssertionError, OSError, ValueError) as error:
             self.end()
@@ -418,9 +419,3 @@ def _kept(folder: Path) -> dict[str, str]:
         name: what for name, what in found.items()
         if not name.startswith(CACHE) and name != "home/stderr.txt"
     }  # fmt: skip
-
-
-def _peak(pid: int) -> int:
-    """Most memory that the process ever held, in MB."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))

@@ -28,6 +28,7 @@ import soundfile
 from PIL import Image
 
 from tests.faults.rows import Found
+from tests.peak import peak
 
 ROOT = Path(__file__).parents[2]
 MEGABYTES, SECONDS = 64, 0.5
@@ -306,7 +307,7 @@ def _measured(path: Path, reader: Callable[[Path], Any]) -> dict[str, Any]:
     started: list[str] = []
     sys.addaudithook(lambda event, arguments: started.append(f"{event} {arguments}") if event in _STARTS else None)
     signal.alarm(_HANGS)
-    before = resource.getrusage(resource.RUSAGE_SELF)
+    before, held = resource.getrusage(resource.RUSAGE_SELF), peak()
     said, found = "", None
     try:
         found = reader(path)
@@ -318,8 +319,7 @@ def _measured(path: Path, reader: Callable[[Path], Any]) -> dict[str, Any]:
     if found is not None:
         np.save(f"{path}.npy", np.asarray(found))
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    megabytes = (after.ru_maxrss - before.ru_maxrss) / 1024
-    return {"said": said, "started": started, "megabytes": megabytes, "seconds": seconds}
+    return {"said": said, "started": started, "megabytes": peak() - held, "seconds": seconds}
 
 
 def _child(folder: Path) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 import random
-import resource
 import shutil
 import signal
 import struct
@@ -25,6 +24,7 @@ import numpy as np
 import torch
 
 from tests.faults.rows import Found
+from tests.peak import peak
 from zoo import checkpoint, hub, registry
 from zoo.checkpoint import CheckpointError
 from zoo.eight_bits import SCALES
@@ -300,7 +300,7 @@ def _child(folder: Path, seed: int, first: int, last: int) -> None:
     for layout in LAYOUTS:
         checkpoint.load(folder / layout)
     library.opened(folder / "theirs" / BUNDLED)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak()
     for number in range(first, last):
         rng = random.Random(f"{seed} {number}")
         sys.stdout.write(f"{number}\t")
@@ -308,7 +308,7 @@ def _child(folder: Path, seed: int, first: int, last: int) -> None:
         _seconds(_SECONDS)
         sys.stdout.write((_graphs(folder, rng) if number % _GRAPHS == 0 else _weights(folder, number, rng)) + "\n")
     _seconds(0)
-    sys.stdout.write(f"memory\t{(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10}\n")
+    sys.stdout.write(f"memory\t{peak() - before:.0f}\n")
 
 
 def mutated(folder: Path, rng: random.Random, *, files: int) -> Found:
