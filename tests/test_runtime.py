@@ -1,4 +1,4 @@
-"""What the process asks of the C library."""
+"""What the process asks of the C library, and how it shares the processors."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import subprocess
 import sys
 
 import pytest
+
+from zoo import runtime
+from zoo.runtime import at_work, threads_now
 
 HOLES = """
 import numpy as np
@@ -26,3 +29,21 @@ print(before - megabytes())
 def test_memory_that_nobody_uses_goes_back_to_the_system() -> None:
     done = subprocess.run([sys.executable, "-c", HOLES], capture_output=True, text=True, check=True)
     assert float(done.stdout) > 80
+
+
+@pytest.mark.skipif(runtime.cores() < 2, reason="there is one processor")
+def test_a_visitor_has_two_threads_alone_and_one_in_a_rush_and_for_a_while_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(runtime.time, "monotonic", lambda: now)
+    with at_work():
+        assert threads_now() == 2
+        with at_work():
+            assert threads_now() == 1
+            now += 60
+        assert threads_now() == 1
+        now += runtime.CALM / 2
+        assert threads_now() == 1
+        now += runtime.CALM
+        assert threads_now() == 2

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import threading
+import time
 from collections.abc import Callable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -32,29 +34,37 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+CALM = 10.0
+"""Seconds after which it no longer matters that several visitors were computed for side by side."""
 _counting = threading.Lock()
 _at_work = 0
+_crowded = -math.inf
+"""When several were last at work, on the clock of time.monotonic()."""
 
 
 @contextmanager
 def at_work() -> Iterator[None]:
     """Count a visitor's computation for as long as the block runs."""
-    global _at_work
+    global _at_work, _crowded
     with _counting:
         _at_work += 1
     try:
         yield
     finally:
         with _counting:
+            if _at_work > 1:
+                _crowded = time.monotonic()
             _at_work -= 1
 
 
 def threads_now() -> int:
     """Threads that a large product should take: two while one visitor at most is served, else one.
 
-    Side by side, computations of one thread each give twice the answers a second (tests/bench/slots.py).
+    Side by side, computations of one thread each give twice the answers a second (tests/bench/slots.py). Who opens
+    sessions of so many threads keeps them for the whole rush: it has ended when nobody had company for CALM seconds.
     """
-    return min(2, cores()) if _at_work <= 1 else 1
+    alone = _at_work <= 1 and time.monotonic() - _crowded > CALM
+    return min(2, cores()) if alone else 1
 
 
 @contextmanager

@@ -68,7 +68,7 @@ class Graphs:
         self.folder = folder
         self.config = SimpleNamespace(**_object(read_json(folder / "config.json"), "config", folder / "config.json"))
         self.parts: Mapping[str, Any] = read_parts(folder, sha256)
-        self._sessions: dict[tuple[str, int], InferenceSession] = {}
+        self._sessions: dict[str, tuple[int, InferenceSession]] = {}
         self._opening = threading.Lock()
         self._stored = (folder / "model.safetensors").stat().st_size
         self._weights: dict[str, np.ndarray] | None = None
@@ -76,16 +76,19 @@ class Graphs:
     def session(self, part: str) -> InferenceSession:
         """The open session of a part, of as many threads as are good now; the numbers that come out are the same.
 
-        Raises CheckpointError when there is no such part, or it cannot be run.
+        One of other threads is let go: whoever computes with it keeps it to the end. Raises CheckpointError when there
+        is no such part, or it cannot be run.
         """
         if part not in self.parts:
             raise CheckpointError(f"{self.folder.name} has no part {part!r}; it has {', '.join(self.parts)}")
         limit = THREADED_STEP_BYTES if self.parts[part]["state"] else THREADED_BYTES
         threads = threads_now() if self._stored > limit else 1
         with self._opening:
-            if (part, threads) not in self._sessions:
-                self._sessions[part, threads] = self._open(part, threads)
-            return self._sessions[part, threads]
+            own, session = self._sessions.get(part, (0, None))
+            if session is None or own != threads:
+                session = self._open(part, threads)
+                self._sessions[part] = threads, session
+            return session
 
     def _open(self, part: str, threads: int) -> InferenceSession:
         import onnxruntime

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from zoo.runtime import cores
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,7 +20,8 @@ THREADED_PARAMETERS = 8_000_000
 class Modules:
     """A `zoo.engine.Network` over a model in evaluation mode, on whatever device its weights are.
 
-    A small model runs on one thread: on a busy machine two that wait for each other were thirty times as slow.
+    A small model runs on one thread: on a busy machine two that wait for each other were thirty times as slow. The
+    number does not follow the load, as that of graphs does: torch's sums depend on it, and a seed must give the same.
     """
 
     def __init__(self, model: Any) -> None:
@@ -27,7 +29,7 @@ class Modules:
         self.parts: Mapping[str, Any] = {part.name: part for part in model.parts()}
         self.device = next(model.parameters()).device
         large = sum(p.numel() for p in model.parameters()) > THREADED_PARAMETERS
-        self.threads = min(2, os.cpu_count() or 1) if large else 1
+        self.threads = min(2, cores()) if large else 1
 
     def run(self, part: str, **inputs: np.ndarray) -> tuple[np.ndarray, ...]:
         """As `Network.run`. Raises ValueError for a part that the model has not."""
