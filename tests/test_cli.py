@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 import tiny_zoo
+from daily import some
 from hub_server import TestHub
 from PIL import Image
 
@@ -376,7 +377,9 @@ def test_full_figures_are_kept_when_only_the_quick_ones_are_written(tiny: Path, 
     assert all(figure["judge"] == "resnet.mnist" for figure in judged)
 
 
-@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize(
+    "name", some(BUNDLED, slow=("text_to_image.emoji", "tts.telephone", "diffusion.mnist", "wavenet.spoken-digits"))
+)
 def test_the_quick_figures_of_every_bundled_checkpoint_are_measured_again(name: str, run: Any) -> None:
     verify.judge_network.cache_clear()
     found = run("verify", name, "--quick")

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 from PIL import Image
+from proxy import documented, nginx
 from serving import Served, served
 
 ROOT = Path(__file__).parent.parent
@@ -195,16 +195,8 @@ def test_a_port_that_is_taken_is_said_in_words(app: Served) -> None:
     assert done.returncode == 1 and port in done.stderr and "Traceback" not in done.stderr
 
 
-def block(marker: str) -> str:
-    """The example of docs/hosting.md under a marker."""
-    text = (ROOT / "docs" / "hosting.md").read_text(encoding="utf-8")
-    found = re.search(rf"<!-- {marker} -->\n```\w+\n(.*?)```", text, re.DOTALL)
-    assert found
-    return found[1]
-
-
 def test_the_unit_starts_the_app_with_options_that_it_has() -> None:
-    start = re.search(r"^ExecStart=\S+/python (app\.py .*)$", block("systemd"), re.MULTILINE)
+    start = re.search(r"^ExecStart=\S+/python (app\.py .*)$", documented("systemd"), re.MULTILINE)
     assert start
     asked = re.findall(r"--[\w-]+", start[1])
     usage = subprocess.run([sys.executable, "app.py", "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60)
@@ -213,29 +205,10 @@ def test_the_unit_starts_the_app_with_options_that_it_has() -> None:
 
 @pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
 def test_nginx_serves_it_as_documented(app: Served, tmp_path: Path) -> None:
-    port = 20_000 + int(time.monotonic() * 1000) % 10_000
-    server = (
-        block("nginx")
-        .replace("listen 80;", f"listen 127.0.0.1:{port};")
-        .replace("http://127.0.0.1:7860/", f"{app.url}/")
-    )
-    places = "".join(
-        f"{kind}_temp_path {tmp_path}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    config = tmp_path / "nginx.conf"
-    config.write_text(
-        f"daemon off; pid {tmp_path}/pid; error_log {tmp_path}/error.log;\n"
-        f"events {{}}\nhttp {{ access_log off; {places}\n{server} }}\n"
-    )
-    process = subprocess.Popen([shutil.which("nginx"), "-c", str(config)], stderr=subprocess.DEVNULL)
-    try:
-        url = f"http://127.0.0.1:{port}/zoo/"
-        for _ in range(100):
-            try:
-                status, page = get(url)
-                break
-            except urllib.error.URLError:
-                time.sleep(0.05)
+    example = documented("nginx").replace("http://127.0.0.1:7860/", f"{app.url}/")
+    with nginx(tmp_path, example) as address:
+        url = f"{address}/zoo/"
+        status, page = get(url)
         assert status == 200 and b"gradio" in page
         from gradio_client import Client
 
@@ -243,6 +216,3 @@ def test_nginx_serves_it_as_documented(app: Served, tmp_path: Path) -> None:
             "dcgan.mnist", "7", 2, 5, 0.8, api_name="/draw_images"
         )
         assert Path(path).read_bytes().startswith(b"\x89PNG")
-    finally:
-        process.terminate()
-        process.wait(10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import sys
 import pytest
 
 from zoo import runtime
-from zoo.runtime import at_work, threads_now
+from zoo.runtime import at_work, give_memory_back, threads_now
 
 HOLES = """
 import numpy as np
@@ -37,6 +38,7 @@ def test_a_visitor_has_two_threads_alone_and_one_in_a_rush_and_for_a_while_after
 ) -> None:
     now = 1000.0
     monkeypatch.setattr(runtime.time, "monotonic", lambda: now)
+    monkeypatch.setattr(runtime, "_crowded", -math.inf)
     with at_work():
         assert threads_now() == 2
         with at_work():
@@ -47,3 +49,25 @@ def test_a_visitor_has_two_threads_alone_and_one_in_a_rush_and_for_a_while_after
         assert threads_now() == 1
         now += runtime.CALM
         assert threads_now() == 2
+
+
+def test_what_is_in_the_making_is_shown_less_often_in_a_rush(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "_crowded", -math.inf)
+    with at_work():
+        assert runtime.pause(0.05) == 0.05
+        with at_work():
+            assert runtime.pause(0.05) == 0.25
+
+
+def test_in_a_rush_memory_is_handed_back_from_time_to_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, handed = 1000.0, list[int]()
+    monkeypatch.setattr(runtime.time, "monotonic", lambda: now)
+    monkeypatch.setattr(runtime, "_crowded", -math.inf)
+    monkeypatch.setattr(runtime, "_of_the_c_library", lambda name: handed.append)
+    for _ in range(2):  # alone: each time
+        give_memory_back()
+    with at_work(), at_work():
+        for _ in range(8):
+            give_memory_back()
+            now += runtime.TIDY / 4
+    assert len(handed) == 3

@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
+from daily import some
 from safetensors.torch import load_file
 
 from train import state as states
@@ -45,7 +46,7 @@ def final_tensors(folder: Path) -> dict[str, torch.Tensor]:
     return load_file(newest / "state.safetensors")
 
 
-@pytest.mark.parametrize("name", registry.names())
+@pytest.mark.parametrize("name", some(registry.names(), slow=("diffusion",)))
 def test_a_stopped_and_resumed_run_ends_in_the_same_bits(name: str, tmp_path: Path) -> None:
     assert run(name, tmp_path / "whole") == 0
     assert run(name, tmp_path / "parts", stop_after=7) == INTERRUPTED
@@ -160,7 +161,7 @@ def losses_of(folder: Path) -> list[float]:
     return [line["loss"] for line in lines if "loss" in line]
 
 
-@pytest.mark.parametrize("name", ["vae", "gpt", "wavenet"])
+@pytest.mark.parametrize("name", some(["vae", "gpt", "wavenet"], slow=("gpt", "wavenet")))
 def test_a_run_may_change_its_number_of_processes(name: str, tmp_path: Path) -> None:
     """One process, then two, then one: clips and texts of unequal length weigh as in one batch."""
     options = ["--dropout", "0"] if name == "gpt" else []

@@ -36,6 +36,9 @@ def cores() -> int:
 
 CALM = 10.0
 """Seconds after which it no longer matters that several visitors were computed for side by side."""
+TIDY = 5.0
+"""Seconds at least between two times that memory is handed back in a rush."""
+_tidied = -math.inf
 _counting = threading.Lock()
 _at_work = 0
 _crowded = -math.inf
@@ -63,8 +66,19 @@ def threads_now() -> int:
     Side by side, computations of one thread each give twice the answers a second (tests/bench/slots.py). Who opens
     sessions of so many threads keeps them for the whole rush: it has ended when nobody had company for CALM seconds.
     """
-    alone = _at_work <= 1 and time.monotonic() - _crowded > CALM
-    return min(2, cores()) if alone else 1
+    return 1 if _in_a_rush() else min(2, cores())
+
+
+def pause(alone: float) -> float:
+    """Seconds between two looks at what is in the making: `alone`, or five times as many where several are served.
+
+    Each look costs the server milliseconds, and it shows what will be there anyway.
+    """
+    return 5 * alone if _in_a_rush() else alone
+
+
+def _in_a_rush() -> bool:
+    return _at_work > 1 or time.monotonic() - _crowded <= CALM
 
 
 @contextmanager
@@ -103,8 +117,14 @@ def share_memory() -> None:
 
 
 def give_memory_back() -> None:
-    """Hand what the C library holds and nobody uses back to the system; takes milliseconds. Nothing without glibc."""
-    if trim := _of_the_c_library("malloc_trim"):
+    """Hand what the C library holds and nobody uses back to the system; nothing without glibc.
+
+    It takes milliseconds, and as many again when the memory is wanted anew: in a rush, TIDY seconds pass in between.
+    """
+    global _tidied
+    trim = _of_the_c_library("malloc_trim")
+    if trim and (not _in_a_rush() or time.monotonic() - _tidied > TIDY):
+        _tidied = time.monotonic()
         trim(0)
 
 

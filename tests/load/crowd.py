@@ -144,7 +144,7 @@ async def _users(server: Served, rng: random.Random, users: int, seconds: int, c
     failures = [f"alone, {one.endpoint}: {one.error}" for one in alone if one.error]
     before, begun = usage(server.process.pid), time.monotonic()
     ends = begun + seconds
-    tasks = [_one_user(app, random.Random(rng.random()), ends, kinds, number) for number in range(users)]
+    tasks = [one_user(app, random.Random(rng.random()), ends, kinds, number) for number in range(users)]
     answers = [answer for found in await asyncio.gather(*tasks) for answer in found]
     lasted, after = time.monotonic() - begun, usage(server.process.pid)
     good = [one for one in answers if not one.error]
@@ -174,13 +174,20 @@ async def _users(server: Served, rng: random.Random, users: int, seconds: int, c
     return Found(figure, failures, details)
 
 
-async def _one_user(app: App, rng: random.Random, ends: float, kinds: int, number: int) -> list[Answer]:
-    """A visitor who asks, waits for the result, thinks, and asks again."""
+async def one_user(
+    app: App, rng: random.Random, ends: float, kinds: int, number: int, *, page: bool = False, within: float = 600.0
+) -> list[Answer]:
+    """A visitor who asks (for the `page` first), waits for the result `within` seconds, thinks, and asks again."""
     visitor, answers = Visitor(app, _LANGUAGES[number % 2]), []
     await asyncio.sleep(rng.uniform(0, 1))
+    if page:
+        try:
+            await visitor.page()
+        except Refused as refused:
+            answers.append(Answer("the page", error=f"{refused.status}: {refused.words}", refused=True))
     while time.monotonic() < ends:
         one = wish(rng, kinds)
-        answers.append(await visitor.call(one.endpoint, one.inputs(app, rng)))
+        answers.append(await visitor.call(one.endpoint, one.inputs(app, rng), within))
         await asyncio.sleep(rng.uniform(*_THINKS))
     return answers
 

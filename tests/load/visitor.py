@@ -100,6 +100,8 @@ class Visitor:
     def __init__(self, app: App, language: str = "en") -> None:
         self.app, self.language = app, language
         self.session = secrets.token_hex(6)
+        self.cookie = ""
+        """What a proxy gave to be known by; the app itself gives none."""
         self._open: set[asyncio.StreamWriter] = set()
 
     async def page(self) -> float:
@@ -204,11 +206,14 @@ class Visitor:
         lines = [
             f"{method} {path} HTTP/1.1", f"Host: {self.app.host}:{self.app.port}", "Connection: close",
             f"Accept-Language: {self.language}", "Content-Type: application/json", f"Content-Length: {len(data)}",
+            *([f"Cookie: {self.cookie}"] if self.cookie else []),
         ]  # fmt: skip
         writer.write("\r\n".join([*lines, "", ""]).encode() + data)
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         pairs = (line.partition(":") for line in head[1:] if line)
-        return (reader, writer), int(head[0].split()[1]), {name.lower(): value.strip() for name, _, value in pairs}
+        headers = {name.lower(): value.strip() for name, _, value in pairs}
+        self.cookie = headers.get("set-cookie", self.cookie).partition(";")[0]
+        return (reader, writer), int(head[0].split()[1]), headers
 
 
 def _words(reply: bytes) -> str:

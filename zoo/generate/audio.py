@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -16,6 +17,7 @@ from zoo.entry import AUDIO_GENERATION
 from zoo.generate import library
 from zoo.generate.inputs import InputError, number, one_of, quoted, seed_of, whole, words
 from zoo.generate.library import Loaded, Source, source_of
+from zoo.runtime import pause
 
 MAX_DIGITS = 8
 """Digits spoken at once."""
@@ -25,7 +27,7 @@ PAUSE = 0.12
 FADE = 0.008
 """Seconds over which a clip's ends are faded, so that they do not click."""
 PROGRESS_PAUSE = 0.05
-"""Seconds at least between two reports of progress."""
+"""Seconds at least between two reports of progress; in a rush `zoo.runtime.pause` makes them more."""
 SPEAKERS = {"spoken_digits": ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")}
 """Names of the speakers of a data set, in the order of its speaker numbers."""
 SPECTROGRAM_SIZE = (800, 260)
@@ -128,13 +130,13 @@ def joined(
     """Clips of so many samples, int64 (n,), one after the other, faded at their ends, with short silences between.
 
     `pieces` are the numbers of clips and their next samples, each clip's in order. What is known of the whole goes out
-    at once, then at most every 50 ms; last comes the Sound.
+    at once, then every 50 ms (250 ms in a rush); last comes the Sound.
     """
     taken = lengths + round(PAUSE * sample_rate)
     starts = np.cumsum(taken) - taken
     whole = np.zeros(int(starts[-1] + lengths[-1]), np.float32)
     fades = [_fade(int(length), sample_rate) for length in lengths]
-    filled, current, sent, shown = np.zeros(len(lengths), np.int64), 0, 0, -PROGRESS_PAUSE
+    filled, current, sent, shown = np.zeros(len(lengths), np.int64), 0, 0, -math.inf
     for clip, piece in pieces:
         begin, end = filled[clip], filled[clip] + len(piece)
         whole[starts[clip] + begin : starts[clip] + end] = piece * fades[clip][begin:end]
@@ -142,7 +144,7 @@ def joined(
         while current + 1 < len(lengths) and filled[current] == lengths[current]:
             current += 1
         known = int(starts[current] + filled[current])
-        if known > sent and time.monotonic() - shown >= PROGRESS_PAUSE:
+        if known > sent and time.monotonic() - shown >= pause(PROGRESS_PAUSE):
             shown = time.monotonic()
             yield Piece(whole[sent:known].copy(), sample_rate, float(filled.sum() / lengths.sum()))
             sent = known

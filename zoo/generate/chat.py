@@ -30,6 +30,7 @@ from zoo.generate.replies import Replies
 from zoo.generate.sampling import choose, penalise
 from zoo.generate.text import MAX_PENALTY, MAX_TEMPERATURE, MAX_TOP_K, PAUSE, is_chat, tokenizer_of
 from zoo.noise import Noise
+from zoo.runtime import pause
 
 __all__ = ["Reply", "answer", "choices", "converse", "is_chat", "remembered", "reply", "retrieves", "sample_chats"]
 
@@ -93,9 +94,9 @@ def reply(
     """Answer `message` (up to 1,000 characters), given the `history`: pairs of a role, "user" or "bot", and a text.
 
     The history may also be such a list as JSON, as a record states it. Of it the newest turns are read that fit into
-    the model's context beside the reply. Yields the reply so far at most every 50 ms; the last one is `done`.
-    `max_new_tokens` is 1 to 100, the rest as for `zoo.generate.text.write`. A model that retrieves answers at once with
-    a reply that is not in the history, by the message alone, and takes no notice of the options of sampling.
+    the model's context beside the reply. Yields the reply so far as `zoo.generate.text.write` does; the last one is
+    `done`. `max_new_tokens` is 1 to 100, the rest as there. A model that retrieves answers at once with a reply that is
+    not in the history, by the message alone, and takes no notice of the options of sampling.
     Raises InputError for a message that is empty, too long, or in a language that the model cannot read.
     """
     turns = _turns(history)
@@ -167,7 +168,7 @@ def _written(
     text, tokens = "", 0
     for text in converse(found.network, tokenizer, ids, seed=seed, **options):
         tokens, now = tokens + 1, time.monotonic()
-        if now - shown >= PAUSE or tokens == 1:
+        if now - shown >= pause(PAUSE) or tokens == 1:
             shown = now
             yield Reply(text, tokens, now - begun, False, source, forgotten)
     yield Reply(text, tokens, time.monotonic() - begun, True, source, forgotten)

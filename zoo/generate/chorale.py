@@ -18,6 +18,7 @@ from zoo.generate.library import Loaded, Source, source_of
 from zoo.generate.melody import REST, Melody, fitted, read_melody
 from zoo.generate.organ import RATE, sounded
 from zoo.generate.piano_roll import drawn
+from zoo.runtime import pause
 
 MIN_BARS, MAX_BARS = 2, 32
 """Bars of four quarters that are composed at once."""
@@ -25,7 +26,7 @@ MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 2.0
 MIN_TEMPO, MAX_TEMPO = 30.0, 200.0
 """Quarters a minute."""
 PROGRESS_PAUSE = 0.05
-"""Seconds at least between two reports of progress."""
+"""Seconds at least between two reports of progress; in a rush `zoo.runtime.pause` makes them more."""
 _BAR = 4 * QUARTER
 
 
@@ -135,7 +136,7 @@ def _written(
         except StopIteration as end:
             tokens: np.ndarray = end.value[0]
             break
-        if time.monotonic() - shown >= PROGRESS_PAUSE:
+        if time.monotonic() - shown >= pause(PROGRESS_PAUSE):
             shown = time.monotonic()
             yield share
     notes = notes_of(pitches_of(tokens), grid)

@@ -15,6 +15,7 @@ from zoo.entry import TEXT_GENERATION
 from zoo.generate import library
 from zoo.generate.inputs import InputError, number, one_of, quoted, seed_of, whole, words
 from zoo.generate.library import Loaded, Source, source_of
+from zoo.runtime import pause
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -33,7 +34,7 @@ MAX_TEMPERATURE, MAX_TOP_K, MAX_PENALTY = 2.0, 100_000, 2.0
 MAX_TITLE, MAX_AUTHOR = 20, 5
 """Characters of a poem's title and of its author's name."""
 PAUSE = 0.05
-"""Seconds at least between two pieces of a stream."""
+"""Seconds at least between two pieces of a stream; in a rush `zoo.runtime.pause` makes them more."""
 DEADLINE = 100.0
 """Seconds after which a text ends where it is."""
 _TYPOGRAPHY = str.maketrans(
@@ -76,10 +77,10 @@ def write(
 ) -> Iterator[Writing]:
     """Go on from `prompt` (up to 2,000 characters; empty begins a line, or a story) with a text checkpoint.
 
-    Yields the text so far, the prompt included, at most every 50 ms; the last one is `done`: after `max_new_tokens`, or
-    where the model ends a story or a module. `max_new_tokens` 1 to 1,000, `temperature` 0 (the likeliest token) to 2,
-    `top_k` 0 (all) to 100,000, `top_p` above 0 to 1, `repetition_penalty` 1 to 2. Raises InputError before anything is
-    loaded, but for a prompt whose characters the model does not know.
+    Yields the text so far, the prompt included, every 50 ms (250 ms in a rush); the last one is `done`: after
+    `max_new_tokens`, or where the model ends a story or a module. `max_new_tokens` 1 to 1,000, `temperature` 0 (the
+    likeliest token) to 2, `top_k` 0 (all) to 100,000, `top_p` above 0 to 1, `repetition_penalty` 1 to 2. Raises
+    InputError before anything is loaded, but for a prompt whose characters the model does not know.
     """
     asked = _asked(model, prompt, max_new_tokens, temperature, top_k, top_p, repetition_penalty, seed)
     return _write(library.get(model, TEXT_GENERATION), model, *asked, alternatives=0)
@@ -146,7 +147,7 @@ def compose(
     """Write a poem in one of FORMS, whose numbers of lines and of characters a line always hold.
 
     `title` has up to 20 characters and `author` up to 5, `acrostic` gives the first characters of the first lines.
-    Yields the poem so far, a couplet a line, at most every 50 ms; the last one is `done`. Ranges as for `write`.
+    Yields the poem so far, a couplet a line, as `write` does; the last one is `done`. Ranges as for `write`.
     Raises InputError before anything is loaded, but for characters that the model does not know.
     """
     from zoo.generate.verse import is_han
@@ -248,7 +249,7 @@ def _write(
         tokens, now = tokens + 1, time.monotonic()
         if late := now - begun > DEADLINE:
             break
-        if now - shown >= PAUSE or tokens == 1:
+        if now - shown >= pause(PAUSE) or tokens == 1:
             shown = now
             yield Writing(text, tokens, now - begun, False, _so_far(source, tokens), prompt, tuple(odds))
     seconds, ended = time.monotonic() - begun, tokens < count and not late
@@ -320,7 +321,7 @@ def _compose(
     ):
         text, now = _couplets(poems[0], form), time.monotonic()
         tokens = sum(map(len, poems[0]))
-        if now - shown >= PAUSE or tokens == 1:
+        if now - shown >= pause(PAUSE) or tokens == 1:
             shown = now
             yield Writing(text, tokens, now - begun, False, source)
     yield Writing(text, tokens, time.monotonic() - begun, True, source, ended=True)

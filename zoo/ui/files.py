@@ -29,8 +29,9 @@ from zoo.generate.provenance import midi as as_midi
 from zoo.generate.text import Writing
 from zoo.ui.strings import text as label
 
-MAX_FILES = 256
-"""Files that stay on disk; the oldest goes first. gradio keeps copies of its own for as long as a page needs them."""
+MAX_FILES, SPARE = 256, 32
+"""Files that stay on disk, and more that may wait to be removed together; the oldest goes first. gradio keeps copies of
+its own for as long as a page needs them."""
 SWEPT_SECONDS, KEPT_SECONDS = 600, 3600
 """How often it is looked for files to remove, and how old those are: uploads, results, and gradio's copies of them."""
 _writing = threading.Lock()
@@ -104,8 +105,9 @@ def _kept(data: bytes, name: str) -> str:
         else:
             folder.mkdir(exist_ok=True)
             path.write_bytes(data)
-            for one in _by_age()[:-MAX_FILES]:
-                shutil.rmtree(one, ignore_errors=True)
+            if len(os.listdir(folder.parent)) > MAX_FILES + SPARE:
+                for one in _by_age()[:-MAX_FILES]:
+                    shutil.rmtree(one, ignore_errors=True)
     return str(path)
 
 

@@ -45,6 +45,8 @@ MAX_RUN = 120.0
 """Seconds a request may hold the machine."""
 MAX_STEP = 300.0
 """Seconds without a sign of life after which a handler counts as stuck: nobody but the watchdog can end it."""
+BREATH = 0.2
+"""Seconds for which a computation runs on before it looks whether anyone still wants it."""
 MAX_QUEUE = 32
 """Requests of programs that may wait at once; the next one is told to come back. Visitors have zoo.ui.line."""
 
@@ -53,6 +55,7 @@ SLOTS = min(cores(), 4)
 """Computations at once: more would only share the processors, and each wants memory of its own."""
 _turn = threading.Semaphore(SLOTS)
 _END = object()
+_NOTHING = gr.skip()
 _working: dict[object, float] = {}
 """When each step began that runs now."""
 _last = math.inf
@@ -133,7 +136,8 @@ def in_turn(handler: Callable[P, Iterator[R]]) -> Callable[P, Iterator[R]]:
     """Let a generator handler compute beside at most SLOTS - 1 others, for at most MAX_RUN seconds.
 
     gradio's queue alone is not enough: a cancelled event frees its place there while its thread still computes.
-    While it waits it yields "no change", so that Stop and a closed page are noticed at once.
+    While it waits it yields "no change", so that Stop and a closed page are noticed at once; a handler that does so
+    between its steps is heard every BREATH seconds, for the way to the server's loop and back takes milliseconds.
     """
 
     @functools.wraps(handler)
@@ -148,8 +152,11 @@ def in_turn(handler: Callable[P, Iterator[R]]) -> Callable[P, Iterator[R]]:
         begun = time.monotonic()
         try:
             with at_work(), closing(handler(*args, **kwargs)) as results:  # type: ignore[type-var]
+                shown = -math.inf
                 for result in results:
-                    yield result
+                    if time.monotonic() - shown >= BREATH or not _empty(result):
+                        yield result
+                        shown = time.monotonic()
                     if time.monotonic() - begun > MAX_RUN:
                         raise Busy(say("too_slow", seconds=round(MAX_RUN)))
                     if time.monotonic() > _last:
@@ -159,6 +166,11 @@ def in_turn(handler: Callable[P, Iterator[R]]) -> Callable[P, Iterator[R]]:
             _turn.release()
 
     return serve
+
+
+def _empty(result: Any) -> bool:
+    parts = result if isinstance(result, tuple) else (result,)
+    return all(isinstance(one, dict) and one == _NOTHING for one in parts)
 
 
 @contextmanager
