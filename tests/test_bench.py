@@ -143,7 +143,7 @@ def test_repeats_disturbed_by_others_give_way_to_calm_ones(bench: ModuleType) ->
 def test_the_pages_of_speed_say_what_was_measured(bench: ModuleType) -> None:
     import table
 
-    for name, (page, make) in table.PAGES.items():
+    for name, page, make in table.PAGES:
         written = (table.DOCS / f"{page}.md").read_text(encoding="utf-8")
         assert written == table.filled(written, make(table.measured(name)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +12,14 @@ from safetensors.torch import load_file
 from torch import nn
 
 from train.__main__ import main as train
-from zoo import checkpoint, registry
+from zoo import checkpoint, registry, runtime
 from zoo.checkpoint import CheckpointError
 from zoo.eight_bits import SCALES, SMALLEST, restored, round_rows, worth_it
 from zoo.engine.graphs import Graphs
 from zoo.engine.modules import Modules
 from zoo.export.graphs import export
+from zoo.generate import text
+from zoo.generate.inputs import InputError
 from zoo.models.crossmodal.captioner import Captioner
 from zoo.models.text.gpt import GPT, GPTConfig
 from zoo.models.text.rnn import RNN, RNNConfig
@@ -148,3 +151,25 @@ def test_storing_again_takes_a_checkpoint_and_no_settings(capsys: pytest.Capture
     assert train(["vae", "--store", "int8"]) == 2
     assert train(["--from", "vae.mnist", "--store", "int8", "--steps", "3"]) == 2
     assert "no settings: --steps 3" in capsys.readouterr().err
+
+
+def test_a_text_of_8_bits_says_so_and_is_written_under_pressure_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    def written(model: str = "gpt.stories", **options: Any) -> text.Writing:
+        *_, made = text.write(model, "Once", max_new_tokens=60, seed=4, **options)
+        return made
+
+    exact, quick = written(), written(bits=8)
+    assert exact.text != quick.text  # the seed is the same: by these tokens a rounded product has told
+    assert "bits" not in exact.source.record.parameters and exact.source.record == written(bits=32).source.record
+    assert quick.source.record.parameters["bits"] == 8 and "products of 8 bits" in quick.source.line()
+    monkeypatch.setattr(runtime, "_waiting", runtime.PRESSED - 1)
+    assert written(bits=None).text == exact.text
+    monkeypatch.setattr(runtime, "_waiting", runtime.PRESSED)
+    pressed = written(bits=None)
+    assert (pressed.text, pressed.source.record) == (quick.text, quick.source.record)
+    assert written().text == exact.text
+    assert "bits" not in written("rnn.shakespeare-lstm", bits=None).source.record.parameters  # it has none
+    with pytest.raises(InputError, match=r"rnn.shakespeare-lstm has no products of 8 bits; take 32"):
+        written("rnn.shakespeare-lstm", bits=8)
+    with pytest.raises(InputError, match="the bits are .*16.*; allowed are 32 and 8"):
+        written(bits=16)

@@ -118,6 +118,39 @@ def test_one_thread_and_two_give_the_same_numbers(name: str, monkeypatch: pytest
             np.testing.assert_array_equal(one, other)
 
 
+QUICK = [name for name in NAMES if name.startswith("gpt.")]
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_products_of_8_bits_give_nearly_the_same_and_ever_the_same_numbers(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "CALM", -math.inf)
+    graphs, modules = both(name)
+    quick = graphs.quick()
+    assert quick is graphs.quick() and quick is not None and modules.quick() is None
+    ids = Noise(1).integers_array(graphs.config.vocab_size, 1, 40)
+    exact, near = (network.step(ids, network.start(1))[0] for network in (graphs, quick))
+    assert 0 < np.abs(exact - near).max() < 0.02 * np.abs(exact).max()
+    with at_work(), at_work():
+        beside = quick.step(ids, quick.start(1))[0]
+    np.testing.assert_array_equal(near, beside)
+    alone, state = quick.start(1), quick.start(1)
+    for token in ids[0]:  # a token at a time, too
+        logits, state = quick.step(np.array([[token]]), state)
+    assert np.abs(quick.step(ids, alone)[0] - logits).max() < 0.02 * np.abs(exact).max()
+
+
+def test_a_changed_graph_of_8_bits_is_refused(shakespeare: Path) -> None:
+    graph = shakespeare / "decoder.8bit.onnx"
+    graph.write_bytes(graph.read_bytes() + b"\x00")
+    with pytest.raises(checkpoint.CheckpointError, match="it was changed"):
+        Graphs(shakespeare, checkpoint.sha256_of(shakespeare / WEIGHTS))
+    edited(shakespeare, lambda v: v["parts"]["decoder"]["eight_bits"].update(file="../decoder.onnx"))
+    with pytest.raises(checkpoint.CheckpointError, match=r"must have its 8 bits in decoder.8bit.onnx"):
+        Graphs(shakespeare, checkpoint.sha256_of(shakespeare / WEIGHTS))
+
+
 def test_a_decoder_goes_on_from_its_cache_alone_and_in_rows_and_refuses_to_overflow() -> None:
     graphs, modules = both("gpt.shakespeare")
     ids = Noise(1).integers_array(66, 3, 12)

@@ -181,12 +181,24 @@ def test_a_checkpoint_is_loaded_once_however_many_ask_at_once(monkeypatch: pytes
 
 def test_the_least_recently_used_checkpoint_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(library, "MAX_LOADED", 2)
+    monkeypatch.setattr(library, "in_a_rush", lambda: False)
     first, second = library.get("vae.mnist"), library.get("dcgan.mnist")
     assert library.get("vae.mnist") is first
     library.get("gpt.tang")
     assert library.get("vae.mnist") is first and library.get("dcgan.mnist") is not second
     monkeypatch.setattr(library, "MAX_LOADED_BYTES", 1)
     library.get("resnet.mnist")
+    assert len(library._loaded) == 1
+
+
+def test_in_a_rush_more_checkpoints_stay_and_after_it_they_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    rush = True
+    monkeypatch.setattr(library, "MAX_LOADED", 1)
+    monkeypatch.setattr(library, "in_a_rush", lambda: rush)
+    first, _ = library.get("vae.mnist"), library.get("dcgan.mnist")
+    assert library.get("vae.mnist") is first and len(library._loaded) == library.RUSH
+    rush = False
+    library.get("gpt.tang")
     assert len(library._loaded) == 1
 
 

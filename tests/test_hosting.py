@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import re
@@ -12,6 +13,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,8 @@ import pytest
 from PIL import Image
 from proxy import documented, nginx
 from serving import Served, served
+
+from tests.load.visitor import Visitor, app_at
 
 ROOT = Path(__file__).parent.parent
 HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host"}
@@ -216,3 +220,42 @@ def test_nginx_serves_it_as_documented(app: Served, tmp_path: Path) -> None:
             "dcgan.mnist", "7", 2, 5, 0.8, api_name="/draw_images"
         )
         assert Path(path).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
+def test_behind_nginx_each_visitor_keeps_a_process_and_outlives_it(tmp_path: Path) -> None:
+    def asked(url: str, cookie: str = "") -> tuple[str, str]:
+        """The process that answers a visitor who is known by a cookie, and the cookie that is given."""
+        with urllib.request.urlopen(urllib.request.Request(url, headers={"Cookie": cookie}), timeout=20) as reply:
+            assert reply.status == 200
+            return reply.headers["X-Process"], (reply.headers["Set-Cookie"] or "").partition(";")[0]
+
+    async def visit(url: str) -> str:
+        visitor = Visitor(app_at(url))
+        await visitor.page()
+        assert visitor.cookie.startswith("zoo=")
+        answers = [await visitor.call("draw_images", {"_seed": seed}, 60) for seed in range(3)]
+        return "".join(answer.error for answer in answers)
+
+    example = documented("nginx replicas")
+    with ExitStack() as stack:
+        processes = {}
+        for number in range(2):
+            (tmp_path / str(number)).mkdir()
+            server = stack.enter_context(served(tmp_path / str(number)))
+            address = server.url.removeprefix("http://")
+            processes[address] = server.process
+            example = example.replace(f"127.0.0.1:786{number}", address)
+        example = example.replace("proxy_buffering off;", "proxy_buffering off; add_header X-Process $upstream_addr;")
+        url = stack.enter_context(nginx(tmp_path, example))
+        cookies = [asked(url)[1] for _ in range(24)]
+        before = [asked(url, cookie)[0] for cookie in cookies]
+        assert set(before) == set(processes)
+        assert before == [asked(url, cookie)[0] for cookie in cookies]
+        assert asyncio.run(visit(url)) == ""
+        gone = before[0]
+        processes[gone].kill()
+        processes[gone].wait(10)
+        after = [asked(url, cookie)[0].rpartition(" ")[2] for cookie in cookies]
+        assert gone not in after
+        assert asyncio.run(visit(url)) == ""

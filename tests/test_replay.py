@@ -279,6 +279,12 @@ def test_a_file_of_each_kind_is_made_again_to_the_byte(tiny: Path, what: str) ->
     assert found.data == data and found.identical and found.same and found.holds and not found.differences
 
 
+def test_a_text_of_8_bits_is_made_again_to_the_byte() -> None:
+    made = last(text.write("gpt.stories", "Once", max_new_tokens=30, seed=4, bits=8))
+    data = txt(made.text, made.source.record).encode()
+    assert again(data).data == data
+
+
 def test_every_operation_that_can_be_made_again_is_made_again_here(tiny: Path) -> None:
     kept = {name for name, one in OPERATIONS.items() if one.parents != ("given.recording",)}  # a voice is not
     assert {read(maker()).operation for maker in MAKERS.values()} == kept

@@ -418,6 +418,7 @@ def parser() -> argparse.ArgumentParser:
         ("--top-k", int, "choose among the k likeliest tokens; 0 for all"),
         ("--top-p", float, "choose among the likeliest tokens that reach this probability"),
         ("--repetition-penalty", float, "above 1 repeats less"),
+        ("--bits", int, "of the products that write a text: 32, or 8, which is quicker and writes another one"),
         ("--form", str, "form of a poem, such as 五言绝句"),
         ("--title", str, "title of a poem"),
         ("--author", str, "author whose manner a poem takes"),

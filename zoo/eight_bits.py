@@ -10,6 +10,8 @@ import numpy as np
 
 SCALES = ".scales"
 """What the name of a tensor's scales ends with."""
+EIGHT_BITS = "eight_bits"
+"""Under which a part of graphs.json names its graph whose products are of 8 bits, where it has one: file and sha256."""
 SMALLEST = 1024
 """Values of a tensor from which on it is worth 8 bits; smaller ones, and vectors, stay in half precision."""
 _LEAST = 2.0**-21

@@ -36,6 +36,9 @@ def cores() -> int:
 
 CALM = 10.0
 """Seconds after which it no longer matters that several visitors were computed for side by side."""
+PRESSED = 8
+"""Visitors who wait, from which on the machine is under pressure."""
+_waiting = 0
 TIDY = 5.0
 """Seconds at least between two times that memory is handed back in a rush."""
 _tidied = -math.inf
@@ -66,7 +69,7 @@ def threads_now() -> int:
     Side by side, computations of one thread each give twice the answers a second (tests/bench/slots.py). Who opens
     sessions of so many threads keeps them for the whole rush: it has ended when nobody had company for CALM seconds.
     """
-    return 1 if _in_a_rush() else min(2, cores())
+    return 1 if in_a_rush() else min(2, cores())
 
 
 def pause(alone: float) -> float:
@@ -74,10 +77,22 @@ def pause(alone: float) -> float:
 
     Each look costs the server milliseconds, and it shows what will be there anyway.
     """
-    return 5 * alone if _in_a_rush() else alone
+    return 5 * alone if in_a_rush() else alone
 
 
-def _in_a_rush() -> bool:
+def expect(waiting: int) -> None:
+    """Say how many visitors wait for the machine."""
+    global _waiting
+    _waiting = waiting
+
+
+def pressed() -> bool:
+    """Whether so many wait that an answer sooner is worth another one, as good."""
+    return _waiting >= PRESSED
+
+
+def in_a_rush() -> bool:
+    """Whether several visitors are computed for side by side, or were less than CALM seconds ago."""
     return _at_work > 1 or time.monotonic() - _crowded <= CALM
 
 
@@ -123,7 +138,7 @@ def give_memory_back() -> None:
     """
     global _tidied
     trim = _of_the_c_library("malloc_trim")
-    if trim and (not _in_a_rush() or time.monotonic() - _tidied > TIDY):
+    if trim and (not in_a_rush() or time.monotonic() - _tidied > TIDY):
         _tidied = time.monotonic()
         trim(0)
 

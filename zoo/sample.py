@@ -341,7 +341,7 @@ KINDS = {
     ),
     entry.TEXT_TO_SPEECH: Kind(("text", "speed", "temperature", "seed"), ".wav", _said, needs="text"),
     entry.VOCODING: Kind(("recording", "temperature", "seed"), ".wav", _resynthesised, needs="recording"),
-    entry.TEXT_GENERATION: Kind(("prompt", *_PROSE), ".txt", _written, always=False),
+    entry.TEXT_GENERATION: Kind(("prompt", *_PROSE, "bits"), ".txt", _written, always=False),
     "verse": Kind(
         ("form", "title", "author", "acrostic", "temperature", "top_k", "top_p", "seed"), ".txt", _composed,
         always=False,

@@ -157,10 +157,10 @@ async def visited(url: str, users: int, seconds: float, rng: random.Random) -> d
 def _figures(answers: list[Answer], lasted: float) -> dict[str, Any]:
     good = [one.seconds for one in answers if not one.error]
     wrong = Counter(one.error[:80] for one in answers if one.error)
-    p50, p95 = np.percentile(good, (50, 95)) if good else (float("nan"),) * 2
+    p50, p95 = (round(float(value), 2) for value in np.percentile(good, (50, 95))) if good else (None, None)
     return {
         "calls": len(answers), "went_wrong": wrong.total(), "said": dict(wrong.most_common(3)),
-        "answers_per_second": round(len(good) / lasted, 2), "p50": round(float(p50), 2), "p95": round(float(p95), 2),
+        "answers_per_second": round(len(good) / lasted, 2), "p50": p50, "p95": p95,
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Writes the tables of docs/speed.md and docs/generation.md from the lines of docs/speed.jsonl and generation.jsonl.
+"""Writes the tables of docs/speed.md, generation.md and hosting.md from the lines beside them (PAGES says which).
 
 python tests/bench/training.py >docs/speed.jsonl && python tests/bench/table.py
 """
@@ -6,7 +6,9 @@ python tests/bench/training.py >docs/speed.jsonl && python tests/bench/table.py
 from __future__ import annotations
 
 import json
+from math import isnan
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -166,14 +168,34 @@ def sound_tables(lines: list[dict[str, Any]]) -> dict[str, str]:
     return {"sound": "\n".join(rows)}
 
 
-PAGES = {
-    "speed": ("speed", tables),
-    "generation": ("generation", generation_tables),
-    "sound": ("generation", sound_tables),
-}
-"""By the name of the file that holds the lines: the page, and what makes its tables."""
+def replica_tables(lines: list[dict[str, Any]]) -> dict[str, str]:
+    """What `replicas.py` printed: a row for each way, the medians of its repeats."""
+    rows = [
+        "| 32 visitors, 2 cores | answers a second | p50 | p95 | went wrong | memory |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for way in dict.fromkeys(line["name"] for line in lines):
+        own = [line for line in lines if line["name"] == way]
+        rate, p50, p95, memory = (
+            median([line[figure] for line in own if line[figure] is not None] or [float("nan")])
+            for figure in ("answers_per_second", "p50", "p95", "megabytes")
+        )
+        wrong, calls = (sum(line[figure] for line in own) for figure in ("went_wrong", "calls"))
+        waits = " | ".join("-" if isnan(value) else f"{value:.1f} s" for value in (p50, p95))
+        rows.append(f"| {way} | {rate:.1f} | {waits} | {wrong} of {calls} | {memory:.0f} MB |")
+    return {"replicas": "\n".join(rows)}
+
+
+PAGES = (
+    ("speed", "speed", tables),
+    ("generation", "generation", generation_tables),
+    ("sound", "generation", sound_tables),
+    ("replicas", "hosting", replica_tables),
+    ("replicas", "hosting.zh", replica_tables),
+)
+"""The name of the file that holds the lines, the page, and what makes its tables."""
 
 if __name__ == "__main__":
-    for name, (page, make) in PAGES.items():
+    for name, page, make in PAGES:
         path = DOCS / f"{page}.md"
         path.write_text(filled(path.read_text(encoding="utf-8"), make(measured(name))), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import threading
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.checkpoint import FORMAT, CheckpointError, read_json, sha256_of, shapes_of
-from zoo.eight_bits import SCALES, restored
+from zoo.eight_bits import EIGHT_BITS, SCALES, restored
 from zoo.runtime import threads_now
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Graphs:
         self.parts: Mapping[str, Any] = read_parts(folder, sha256)
         self._sessions: dict[str, tuple[int, InferenceSession]] = {}
         self._opening = threading.Lock()
+        self._quick: Graphs | None = None
         self._stored = (folder / "model.safetensors").stat().st_size
         self._weights: dict[str, np.ndarray] | None = None
 
@@ -147,6 +149,15 @@ class Graphs:
         state.length += ids.shape[1]
         return state.logits.copy(), state
 
+    def quick(self) -> Graphs | None:
+        """As `Network.quick`."""
+        if self._quick is None and any(EIGHT_BITS in part for part in self.parts.values()):
+            quick = copy.copy(self)
+            quick.parts = {name: part | part.get(EIGHT_BITS, {}) for name, part in self.parts.items()}
+            quick._sessions, quick._opening = {}, threading.Lock()
+            self._quick = quick
+        return self._quick
+
     def weights(self) -> Mapping[str, np.ndarray]:
         """As `Network.weights`; read when first asked for."""
         if self._weights is None:
@@ -197,6 +208,11 @@ def read_parts(folder: Path, sha256: str) -> dict[str, Any]:
             if given not in part["inputs"] or made not in part["outputs"]:
                 raise CheckpointError(f"{path}: the state {given!r} of {name} is no input, or {made!r} no output")
         _check(folder / part["file"], part["sha256"])
+        if EIGHT_BITS in part:
+            quick = _object(part, EIGHT_BITS, path)
+            if quick.keys() != {"file", "sha256"} or quick["file"] != f"{name}.8bit.onnx":
+                raise CheckpointError(f"{path}: the part {name!r} must have its 8 bits in {name}.8bit.onnx")
+            _check(folder / quick["file"], str(quick["sha256"]))
     return parts
 
 

@@ -60,6 +60,9 @@ class Modules:
             logits, state = self.model.step(torch.from_numpy(np.ascontiguousarray(ids)).to(self.device), state)
             return logits[:, -1].float().cpu().numpy(), state
 
+    def quick(self) -> None:
+        """As `Network.quick`: there is none."""
+
     def weights(self) -> Mapping[str, np.ndarray]:
         """As `Network.weights`."""
         return {name: tensor.float().cpu().numpy() for name, tensor in self.model.state_dict().items()}

@@ -29,11 +29,16 @@ class Stored:
 
 @dataclass(frozen=True)
 class Weights:
-    """A checkpoint's tensors for its graphs. `bits` 32 borrows them; 8 and 4 put them, rounded, into the graphs."""
+    """A checkpoint's tensors for its graphs. `bits` 32 borrows them; 8 and 4 put them, rounded, into the graphs.
+
+    Those that are stored in 8 bits can be borrowed for products of 8 bits (`by_eight`): what they are multiplied by is
+    then rounded to 8 bits too, and nothing else.
+    """
 
     stored: dict[str, Stored]
     values: Mapping[str, np.ndarray]
     bits: int = 32
+    by_eight: bool = False
 
 
 def table(path: Path) -> dict[str, Stored]:
@@ -64,6 +69,33 @@ def reference(name: str, stored: Stored) -> Any:
     for key, value in (("location", WEIGHTS), ("offset", stored.offset), ("length", stored.length)):
         tensor.external_data.add(key=key, value=str(value))
     return tensor
+
+
+def codes_of(name: str, block: int, weights: Weights) -> tuple[list[Any], list[Any], list[str]]:
+    """The initialisers and nodes that make of a matrix stored in 8 bits what MatMulNBits takes, and its two names.
+
+    Codes int8 (n, k) become uint8 (n, k / block, block), of which 128 means nought; a row's scale stands before each of
+    its blocks, float32 (n, k / block).
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    codes, scales = weights.stored[name], weights.stored[name + SCALES]
+    (rows, width), own = codes.shape, f"{name}.eight"
+    made = [f"{own}.codes", f"{own}.factors"]
+    given = [
+        reference(own, Stored(TensorProto.UINT8, codes.shape, codes.offset, codes.length)),
+        reference(f"{own}{SCALES}", scales),
+        numpy_helper.from_array(np.array(128, np.uint8), f"{own}.sign"),
+        numpy_helper.from_array(np.array([rows, width // block, block]), f"{own}.shape"),
+        numpy_helper.from_array(np.array([rows, width // block]), f"{own}.factors.shape"),
+    ]
+    nodes = [
+        helper.make_node("BitwiseXor", [own, f"{own}.sign"], [f"{own}.turned"]),  # read as unsigned: 128 more
+        helper.make_node("Reshape", [f"{own}.turned", f"{own}.shape"], made[:1]),
+        helper.make_node("Cast", [f"{own}{SCALES}"], [f"{own}.rows"], to=TensorProto.FLOAT),
+        helper.make_node("Expand", [f"{own}.rows", f"{own}.factors.shape"], made[1:]),
+    ]
+    return given, nodes, made
 
 
 def supply(graph: Any, wanted: dict[str, str], weights: Weights) -> None:

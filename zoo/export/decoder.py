@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.export.borrowed import OPSET, Weights, supply
+from zoo.export.borrowed import OPSET, Weights, codes_of, supply
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -28,6 +28,7 @@ class Writer:
     def __init__(self) -> None:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
+        self.before: list[Any] = []
         self.borrowed: dict[str, str] = {}
 
     def node(self, operator: str, inputs: list[str], outputs: list[str], domain: str = "", **attributes: Any) -> str:
@@ -52,13 +53,12 @@ def decoder_graph(model: Any, weights: Weights) -> ModelProto:
     """The part "decoder" of a `zoo.models.text.gpt.GPT`.
 
     Weights of 8 or 4 bits come in blocks of 32 with a scale each; embeddings are rounded to 8 bits a row.
-    Raises ValueError for these where the width is no multiple of 32.
+    With `weights.by_eight` the products are of the stored codes. Raises ValueError for these where the width is no
+    multiple of 32.
     """
     from onnx import TensorProto, helper
 
-    bits = weights.bits
-    if bits != 32 and model.config.embedding_dim % BLOCK:
-        raise ValueError(f"weights of {bits} bits want an embedding_dim that is a multiple of {BLOCK}")
+    bits = 8 if weights.by_eight else weights.bits
     config = model.config
     if bits != 32 and config.embedding_dim % BLOCK:
         raise ValueError(f"weights of {bits} bits want an embedding_dim that is a multiple of {BLOCK}")
@@ -72,8 +72,14 @@ def decoder_graph(model: Any, weights: Weights) -> ModelProto:
             y = write.node("MatMul", [x, turned], [f"{name}.product"])
             return write.node("Add", [y, write.weight(f"{name}.bias")], [f"{name}.sum"]) if bias else y
         weight = weights.values[f"{name}.weight"]
-        codes, scales = quantise(weight, bits)
-        inputs = [x, write.constant(f"{name}.codes", codes), write.constant(f"{name}.scales", scales)]
+        if weights.by_eight:
+            given, nodes, made = codes_of(f"{name}.weight", BLOCK, weights)
+            write.constants += given
+            write.before += nodes
+            inputs = [x, *made]
+        else:
+            codes, scales = quantise(weight, bits)
+            inputs = [x, write.constant(f"{name}.codes", codes), write.constant(f"{name}.scales", scales)]
         inputs += ["", "", write.weight(f"{name}.bias")] if bias else []
         sizes = {"K": weight.shape[1], "N": weight.shape[0], "bits": bits, "block_size": BLOCK, "accuracy_level": 4}
         return write.node("MatMulNBits", inputs, [f"{name}.product"], _CONTRIB, **sizes)
@@ -122,7 +128,7 @@ def decoder_graph(model: Any, weights: Weights) -> ModelProto:
     inputs = [("ids", whole, ["batch", "time"]), ("position", whole, []), *((f"past_{n}", real, cache) for n in names)]
     outputs = [("logits", real, ["batch", config.vocab_size]), *((name, real, cache) for name in names)]
     graph = helper.make_graph(
-        write.nodes, "part", [helper.make_tensor_value_info(*value) for value in inputs],
+        [*write.before, *write.nodes], "part", [helper.make_tensor_value_info(*value) for value in inputs],
         [helper.make_tensor_value_info(*value) for value in outputs], write.constants,
     )  # fmt: skip
     supply(graph, write.borrowed, weights)

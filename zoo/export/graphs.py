@@ -12,12 +12,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zoo.checkpoint import FORMAT, CheckpointError, load, sha256_of, write_json
+from zoo.eight_bits import EIGHT_BITS, SCALES
 from zoo.entry import Part
 from zoo.export.borrowed import OPSET, WEIGHTS, Weights, supply, table
 from zoo.export.decoder import decoder_graph
@@ -33,6 +35,8 @@ FUSED: dict[str, dict[str, Callable[[Any, Weights], ModelProto]]] = {
     "rnn": {"decoder": recurrent_graph},
 }
 """Model -> part -> a graph written by hand with the fused operators of onnxruntime, where that pays."""
+BY_EIGHT = ("gpt",)
+"""Models that get a second graph, with products of 8 bits, where their weights are stored in 8 bits."""
 FOUR_BITS = ("gpt",)
 """Models whose graphs can have weights of 4 bits."""
 
@@ -66,9 +70,18 @@ def export(folder: Path, out: Path | None = None, *, bits: int = 32) -> dict[str
             "outputs": _signature(graph.graph.output),
             "state": part.state,
         }
+        if fused and found.model_name in BY_EIGHT and bits == 32 and _in_eight_bits(weights):
+            quick = out / f"{part.name}.8bit.onnx"
+            quick.write_bytes(fused(found.model, replace(weights, by_eight=True)).SerializeToString())
+            compare(quick, part, NEAR[8])
+            parts[part.name][EIGHT_BITS] = {"file": quick.name, "sha256": sha256_of(quick)}
     made = {"zoo": FORMAT, "weights": found.sha256, **({} if bits == 32 else {"bits": bits}), "parts": parts}
     write_json(out / "graphs.json", made)
     return made
+
+
+def _in_eight_bits(weights: Weights) -> bool:
+    return any(name + SCALES in weights.stored for name in weights.stored)
 
 
 @contextmanager

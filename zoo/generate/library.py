@@ -24,6 +24,7 @@ from zoo.engine.graphs import FILE as GRAPHS
 from zoo.engine.graphs import Graphs, has_graphs
 from zoo.generate.inputs import InputError, quoted, words
 from zoo.generate.provenance import Record
+from zoo.runtime import in_a_rush
 
 __all__ = [
     "DEFAULTS",
@@ -71,6 +72,8 @@ DEFAULTS = {
 MAX_LOADED = 12
 MAX_LOADED_BYTES = 128 << 20
 """Checkpoints, and bytes of their weights as float32, that stay in memory; the least recently used goes first."""
+RUSH = 2
+"""How many times as much may stay in a rush: what many visitors want would otherwise be opened again and again."""
 MAX_ADDED = 32
 """Checkpoints that `add` keeps among the choices; the oldest goes first."""
 
@@ -114,6 +117,7 @@ class Source:
             self.name,
             "" if self.seed is None else f"seed {self.seed}",
             self.figure,
+            "products of 8 bits" if self.record.parameters.get("bits") == 8 else "",
             self.licence,
             f"weights {self.sha256[:8]}",
         )
@@ -363,8 +367,10 @@ def _load(folder: Path, name: str) -> Loaded:
         with _lock:
             _loaded[folder] = (found, size)
             _loading.pop(folder, None)
+            room = RUSH if in_a_rush() else 1
             while len(_loaded) > 1 and (
-                len(_loaded) > MAX_LOADED or sum(bytes_ for _, bytes_ in _loaded.values()) > MAX_LOADED_BYTES
+                len(_loaded) > room * MAX_LOADED
+                or sum(bytes_ for _, bytes_ in _loaded.values()) > room * MAX_LOADED_BYTES
             ):
                 _loaded.popitem(last=False)
     return found

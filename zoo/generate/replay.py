@@ -136,6 +136,7 @@ OPERATIONS = {
         text.write,
         ("prompt", "max_new_tokens", "temperature", "top_k", "top_p", "repetition_penalty"),
         {"txt": ""},
+        later=("bits",),
     ),
     "text.translate": Operation(translation.translate, ("text", "direction", "beams"), {"txt": ""}, seeded=False),
     "text.pronounce": Operation(translation.pronounce, ("text", "beams"), {"txt": ""}, seeded=False),

@@ -15,7 +15,7 @@ from zoo.entry import TEXT_GENERATION
 from zoo.generate import library
 from zoo.generate.inputs import InputError, number, one_of, quoted, seed_of, whole, words
 from zoo.generate.library import Loaded, Source, source_of
-from zoo.runtime import pause
+from zoo.runtime import pause, pressed
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -28,6 +28,8 @@ FORMS = tuple(LINES)
 MAX_PROMPT = 2000
 """Characters of a prompt."""
 MAX_NEW_TOKENS = 1000
+EXACT, QUICK = 32, 8
+"""Bits of the products by which a text is written."""
 MAX_ALTERNATIVES = 20
 """Tokens that `write_with_odds` shows beside each one."""
 MAX_TEMPERATURE, MAX_TOP_K, MAX_PENALTY = 2.0, 100_000, 2.0
@@ -74,16 +76,19 @@ def write(
     top_p: float = 0.95,
     repetition_penalty: float = 1.0,
     seed: int = 0,
+    bits: int | None = EXACT,
 ) -> Iterator[Writing]:
     """Go on from `prompt` (up to 2,000 characters; empty begins a line, or a story) with a text checkpoint.
 
     Yields the text so far, the prompt included, every 50 ms (250 ms in a rush); the last one is `done`: after
     `max_new_tokens`, or where the model ends a story or a module. `max_new_tokens` 1 to 1,000, `temperature` 0 (the
-    likeliest token) to 2, `top_k` 0 (all) to 100,000, `top_p` above 0 to 1, `repetition_penalty` 1 to 2. Raises
-    InputError before anything is loaded, but for a prompt whose characters the model does not know.
+    likeliest token) to 2, `top_k` 0 (all) to 100,000, `top_p` above 0 to 1, `repetition_penalty` 1 to 2. With `bits` 8
+    the products are of 8 bits, which takes less than half the time where a checkpoint has them: a seed then writes
+    another text, and its record says so; with None, that is done while many visitors wait. Raises InputError before
+    anything is loaded, but for a prompt whose characters the model does not know, and 8 bits that it has not.
     """
     asked = _asked(model, prompt, max_new_tokens, temperature, top_k, top_p, repetition_penalty, seed)
-    return _write(library.get(model, TEXT_GENERATION), model, *asked, alternatives=0)
+    return _write(library.get(model, TEXT_GENERATION), model, *asked, alternatives=0, bits=_bits(bits))
 
 
 def write_with_odds(
@@ -97,6 +102,7 @@ def write_with_odds(
     repetition_penalty: float = 1.0,
     seed: int = 0,
     alternatives: int = 5,
+    bits: int | None = EXACT,
 ) -> Iterator[Writing]:
     """As `write`, the same text, with the `odds` of each token written so far.
 
@@ -104,7 +110,7 @@ def write_with_odds(
     """
     shown = whole("the number of alternatives", alternatives, 1, MAX_ALTERNATIVES)
     asked = _asked(model, prompt, max_new_tokens, temperature, top_k, top_p, repetition_penalty, seed)
-    return _write(library.get(model, TEXT_GENERATION), model, *asked, alternatives=shown)
+    return _write(library.get(model, TEXT_GENERATION), model, *asked, alternatives=shown, bits=_bits(bits))
 
 
 def _asked(
@@ -130,6 +136,14 @@ def _asked(
     if is_chat(model):
         raise InputError(f"{model} answers messages; use it under Chat, or as reply()")
     return checked
+
+
+def _bits(bits: object) -> int | None:
+    if bits is None:
+        return None
+    if type(bits) is not int or bits not in (EXACT, QUICK):
+        raise InputError(f"the bits are {quoted(bits)}; allowed are {EXACT} and {QUICK}")
+    return bits
 
 
 def compose(
@@ -228,10 +242,18 @@ def _write(
     seed: int,
     *,
     alternatives: int,
+    bits: int | None,
 ) -> Iterator[Writing]:
     from zoo.generate.prose import continue_text, continue_tokens
 
+    network = found.network
+    if bits == QUICK or (bits is None and pressed()):
+        quick = network.quick()
+        if quick is None and bits == QUICK:
+            raise InputError(f"{name} has no products of {QUICK} bits; take {EXACT}")
+        network = quick or network
     parameters = {"prompt": prompt, "max_new_tokens": count, **options, "repetition_penalty": penalty}
+    parameters |= {} if network is found.network else {"bits": QUICK}
     tokenizer, source = tokenizer_of(found), source_of(found, name, "text.write", parameters, seed=seed)
     prompt = _readable(tokenizer, prompt, name)
     begun = shown = time.monotonic()
@@ -239,9 +261,9 @@ def _write(
     odds: list[Odds] = []
     settings = {"count": count, "repetition_penalty": penalty, "seed": seed, **options}
     pieces: Iterator[str | Odds] = (
-        continue_tokens(found.network, tokenizer, prompt, **settings, alternatives=alternatives)
+        continue_tokens(network, tokenizer, prompt, **settings, alternatives=alternatives)
         if alternatives
-        else continue_text(found.network, tokenizer, prompt, **settings)
+        else continue_text(network, tokenizer, prompt, **settings)
     )
     for piece in pieces:
         odds += [] if isinstance(piece, str) else [piece]

@@ -20,6 +20,7 @@ from gradio.context import LocalContext
 from gradio.queueing import ProcessTime
 from gradio.server_messages import ProcessCompletedMessage
 
+from zoo import runtime
 from zoo.ui.strings import say
 
 MAX_LINE = 128
@@ -40,6 +41,7 @@ def mind(blocks: gr.Blocks) -> None:
 
     async def join(body: Any, request: Any, username: str | None) -> Any:
         _refuse_excess(queue, body, request)
+        runtime.expect(len(queue))
         return await push(body, request, username)
 
     def send_message(event: Any, message: Any) -> None:
@@ -49,6 +51,7 @@ def mind(blocks: gr.Blocks) -> None:
             event.alive = False
 
     async def process_events(events: list[Any], *arguments: Any) -> None:
+        runtime.expect(len(queue))
         for event in events:
             if time.monotonic() - event.enqueue_time > PATIENCE and _deaf(queue, event):
                 LocalContext.request.set(event.request)

@@ -67,7 +67,7 @@ def write_text(
     """
     for writing in compute(
         generate.write_with_odds, model, prompt, max_new_tokens=integral(length), temperature=temperature,
-        top_k=integral(top_k), top_p=top_p, repetition_penalty=repetition_penalty, seed=integral(seed),
+        top_k=integral(top_k), top_p=top_p, repetition_penalty=repetition_penalty, seed=integral(seed), bits=None,
     ):  # fmt: skip
         tokens = tinted([writing.odds]) if writing.done else gr.skip()
         yield writing.text, tokens, likelihood.line_of(writing), files.text(writing)
