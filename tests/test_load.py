@@ -107,6 +107,27 @@ def test_nothing_is_computed_for_those_who_left_without_a_word(app: App) -> None
     assert answer.output and answer.seconds < 11, answer.seconds
 
 
+def test_those_who_never_listened_make_room_when_the_line_is_full(app: App) -> None:
+    async def after() -> tuple[str, Answer]:
+        visitors, listening = await _line(app, 2)  # one is served, one waits and listens
+        for _ in range(2):
+            await Visitor(app).join("write_text", LONG)
+        with pytest.raises(Refused) as refused:
+            await Visitor(app).join("write_text")
+        await asyncio.sleep(2.2)
+        last = asyncio.create_task(Visitor(app).call("write_text", {"_length": 2}, 60))
+        await asyncio.sleep(0.5)
+        await _leave(visitors[:1], listening[:1])
+        await asyncio.sleep(0.5)
+        assert not listening[1].done(), "who listens stays"
+        await _leave(visitors[1:], listening[1:])
+        return refused.value.words, await last
+
+    words, answer = asyncio.run(after())
+    assert "others are waiting" in words
+    assert answer.output and not answer.error and not answer.refused
+
+
 def test_who_asks_too_often_is_told_so_on_the_page() -> None:
     from zoo.ui.gate import BURST, WAIT, Gate
 

@@ -28,6 +28,8 @@ MAX_LINE = 128
 With a second each, which is what most pages take on two cores, the last one waits two minutes."""
 PATIENCE = 6.0
 """Seconds of waiting after which a visitor who never read where they stand is taken to have left."""
+SOON = 2.0
+"""Seconds in which a page has begun to read; who has not makes room when the line is full."""
 _GUESS = 1.0
 """Seconds that a handler takes, as long as it has not run."""
 
@@ -40,7 +42,11 @@ def mind(blocks: gr.Blocks) -> None:
     push, deliver, process = queue.push, queue.send_message, queue.process_events
 
     async def join(body: Any, request: Any, username: str | None) -> Any:
-        _refuse_excess(queue, body, request)
+        line = _line_of(queue, body)
+        if line is not None and len(line.queue) >= MAX_LINE:
+            for event in [event for event in line.queue if _never_listened(queue, event)]:
+                await queue.clean_events(event_id=event._id)
+        _refuse_excess(queue, line, request)
         runtime.expect(len(queue))
         return await push(body, request, username)
 
@@ -70,13 +76,17 @@ def occupied(blocks: gr.Blocks) -> bool:
     return bool(len(queue)) or any(events is not None for events in queue.active_jobs)
 
 
-def _refuse_excess(queue: Any, body: Any, request: Any) -> None:
-    """Raise HTTPException, whose detail the page shows, when the line that the visitor asks for is full.
+def _line_of(queue: Any, body: Any) -> Any:
+    """The part of the queue in which a call waits; None for a function that is not there."""
+    function = queue.blocks.fns.get(body.fn_index)
+    return queue.event_queue_per_concurrency_id.get(function.concurrency_id) if function else None
+
+
+def _refuse_excess(queue: Any, line: Any, request: Any) -> None:
+    """Raise HTTPException, whose detail the page shows, when a line is full.
 
     It is a 429, for the page has words of its own for a 503.
     """
-    function = queue.blocks.fns.get(body.fn_index)
-    line = queue.event_queue_per_concurrency_id.get(function.concurrency_id) if function else None
     if line is None or len(line.queue) < MAX_LINE:
         return
     seconds = sum(queue.process_time_per_fn[event.fn].avg_time for event in line.queue) / (line.concurrency_limit or 1)
@@ -96,6 +106,12 @@ def _deaf(queue: Any, event: Any) -> bool:
     """Whether nobody reads what is said to the session: its place in the line, when it came and every five seconds."""
     messages = queue.pending_messages_per_session.get(event.session_hash)
     return messages is None or messages.qsize() > 1
+
+
+def _never_listened(queue: Any, event: Any) -> bool:
+    """Whether not even the first word to a session, its place in the line, was read in SOON seconds."""
+    messages = queue.pending_messages_per_session.get(event.session_hash)
+    return time.monotonic() - event.enqueue_time > SOON and (messages is None or messages.qsize() > 0)
 
 
 class _Session(state_holder.SessionState):
