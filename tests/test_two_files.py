@@ -125,8 +125,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path in (ROOT / "zoo" / "pretrained").glob("*/config.json"):
         (root / "zoo" / "pretrained" / path.parent.name).symlink_to(path.parent)
     (root / "tests").mkdir()
-    for file in ("README.md", "README.zh.md", "pyproject.toml", "tests/test_contracts.py", "tests/test_imports.py"):
+    for file in ("README.md", "README.zh.md", "pyproject.toml"):
         shutil.copy(ROOT / file, root / file)
+    for file in ("daily.py", "test_contracts.py", "test_imports.py"):
+        shutil.copy(ROOT / "tests" / file, root / "tests" / file)
     return root
 
 
