@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 from load.visitor import Answer, App, Refused, Visitor, app_at
+from playwright.async_api import async_playwright, expect
 from serving import ROOT, served
+from test_browser import FLAGS, WAIT, chromium
 
 LONG = {"_length": 1000, "_seed": 1}
 WHEN = {
@@ -77,6 +79,25 @@ def test_a_visitor_for_whom_there_is_no_room_is_told_when_to_come_back(app: App,
     assert re.search(WHEN[language], refused.words), refused.words
     assert int(refused.retry_after) > 0
     assert light.output and not light.error, "what only reads is not refused because others compute"
+
+
+def test_the_page_shows_to_whom_there_is_no_room_when_to_come_back(app: App) -> None:
+    async def shown() -> None:
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+            page = await browser.new_page(locale="zh-CN")
+            await page.goto(app.url)
+            write = page.get_by_role("button", name="写", exact=True)
+            await expect(write).to_be_visible(timeout=WAIT)
+            visitors, listening = await _line(app, 4)
+            await write.click()
+            toast = page.get_by_test_id("toast-body")
+            await expect(toast).to_contain_text(re.compile(WHEN["zh-CN"]), timeout=WAIT)
+            await _leave(visitors, listening)
+            await expect(write).to_be_enabled(timeout=WAIT)
+            await browser.close()
+
+    asyncio.run(shown())
 
 
 def test_a_visitor_is_told_the_place_and_the_wait_behind_a_button_that_was_never_pressed(app: App) -> None:

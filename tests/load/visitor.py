@@ -46,6 +46,11 @@ class App:
     port: int
     endpoints: Mapping[str, Endpoint]
 
+    @property
+    def url(self) -> str:
+        """Where its page is."""
+        return f"http://{self.host}:{self.port}"
+
 
 def app_at(url: str) -> App:
     """Read the page's configuration."""
