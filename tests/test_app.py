@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -877,12 +878,26 @@ def test_requests_that_make_no_sense_are_answered_and_leave_no_trace(app: Served
         b"", b"{", b"[]", b"5", b"[" * 100_000, b'{"a":' * 40_000, b"\xff\xfe", b'{"data": 5}', b'{"data": [NaN]}',
         b'{"data": ["\\ud800"]}', b'{"data": [], "fn_index": 99999, "session_hash": "x"}',
         b'{"data": [], "fn_index": -1, "session_hash": "x"}', b'{"event_id": 5}',
+        b'{"data": [], "session_hash": "\\ud800"}',
     ]  # fmt: skip
     for path in ("call/write_text", "call/v2/write_text", "call/v2/nothing", "queue/join", "run/predict", "cancel"):
         for body in bodies:
             status = post(f"{app.url}/gradio_api/{path}", body)
             assert 200 <= status < 500, (path, body[:60], status)
     assert get(f"{app.url}/gradio_api/call/write_text/nothing")[0] < 500
+    assert "Traceback" not in app.log.read_text(), app.log.read_text()[-3000:]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    ["GET / HTTP/1.1\nOrigin: https://example.org", "PATCH / HTTP/1.1\nHost: x\nUpgrade: websocket\nConnection: upgrade"],
+    ids=["an origin and no host", "an upgrade by another method"],
+)
+def test_requests_that_no_browser_makes_are_answered(app: Served, lines: str) -> None:
+    host, _, port = app.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall("\r\n".join([*lines.splitlines(), "", ""]).encode())
+        assert re.match(rb"HTTP/1.1 (200|405) ", connection.recv(100))
     assert "Traceback" not in app.log.read_text(), app.log.read_text()[-3000:]
 
 

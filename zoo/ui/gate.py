@@ -135,6 +135,19 @@ class TooLarge(Exception):
     """More bytes came than were allowed or announced."""
 
 
+def addressed(app: App) -> App:
+    """Wrap a server's app, outside of gradio's own layers, one of which looks for a Host where there is an Origin: who
+    names no host means the address that was called."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and all(name != b"host" for name, _ in scope["headers"]):
+            host, port = scope.get("server") or ("", 0)
+            scope = {**scope, "headers": [*scope["headers"], (b"host", f"{host}:{port}".encode())]}
+        await app(scope, receive, send)
+
+    return serve
+
+
 class _Page:
     """The page for those who ask under one address."""
 
@@ -181,13 +194,13 @@ class Gate:
         async def answer(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
-                started = True
                 if message["status"] == 500 and refused:  # gradio says so of whatever a handler raises
                     message = {**message, "status": 400}
                 present = {name.lower() for name, _ in message["headers"]}
                 extra = [(n.encode(), v.encode()) for n, v in _HEADERS.items() if n.encode() not in present]
                 message = {**message, "headers": [*message["headers"], *extra]}
             await send(message)
+            started = True
 
         received = 0
 

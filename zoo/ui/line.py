@@ -2,8 +2,8 @@
 
 gradio refuses a visitor for whom there is no room with words of its own, knows no expected wait behind a button that
 was never pressed, computes for those who have left without a word, stands still for a twentieth of a second at each new
-session, and under a flood forgets sessions, a message to one of which would end the queue for all. Each is put right
-here, where gradio calls its queue.
+session, tabulates after each call what nobody reads, and under a flood forgets sessions, a message to one of which
+would end the queue for all. Each is put right here, where gradio calls its queue.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ def mind(blocks: gr.Blocks) -> None:
     queue: Any = blocks._queue
     queue.max_size = None
     queue.process_time_per_fn = _Times()
+    # for a page that the gate has closed: 4 ms of pandas, which raises where a session's name is no Unicode
+    queue.compute_analytics_summary = lambda records: queue.cached_event_analytics_summary
     push, deliver, process = queue.push, queue.send_message, queue.process_events
 
     async def join(body: Any, request: Any, username: str | None) -> Any:

@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
@@ -22,7 +23,7 @@ from zoo import runtime
 from zoo.config import suggestion
 from zoo.ui import api, audio, crossmodal, files, guard, image, line, models, text, training
 from zoo.ui.controls import refresh_pickers
-from zoo.ui.gate import Gate
+from zoo.ui.gate import Gate, addressed
 from zoo.ui.guard import MAX_STEP, GuardedBlocks, longest_step
 from zoo.ui.look import STYLE, theme
 from zoo.ui.strings import TRANSLATIONS
@@ -91,6 +92,9 @@ def serve(demo: gr.Blocks, *, host: str | None = None, port: int | None = None, 
     )  # fmt: skip
     if demo.mcp_error:
         _log.error("no MCP server is offered: %s. %s", demo.mcp_error, MCP_WANTED)
+    server: Any = demo.server
+    server.config.loaded_app = addressed(server.config.loaded_app)
+    server.config.ws_protocol_class = None  # no page has one, and uvicorn's never answers an upgrade by PATCH
     files.forget_in_time()
     return str(address)
 
