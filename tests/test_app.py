@@ -890,7 +890,10 @@ def test_requests_that_make_no_sense_are_answered_and_leave_no_trace(app: Served
 
 @pytest.mark.parametrize(
     "lines",
-    ["GET / HTTP/1.1\nOrigin: https://example.org", "PATCH / HTTP/1.1\nHost: x\nUpgrade: websocket\nConnection: upgrade"],
+    [
+        "GET / HTTP/1.1\nOrigin: https://example.org",
+        "PATCH / HTTP/1.1\nHost: x\nUpgrade: websocket\nConnection: upgrade",
+    ],
     ids=["an origin and no host", "an upgrade by another method"],
 )
 def test_requests_that_no_browser_makes_are_answered(app: Served, lines: str) -> None:
