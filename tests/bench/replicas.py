@@ -145,7 +145,7 @@ async def visited(url: str, users: int, seconds: float, rng: random.Random) -> d
                 return
 
     await asyncio.gather(*(warm(number) for number in range(4)))
-    before, begun = _memory(), time.monotonic()
+    before, begun = memory(), time.monotonic()
     tasks = [
         one_user(app, random.Random(rng.random()), begun + seconds, len(MIX), number, page=True, within=_PATIENCE)
         for number in range(users)
@@ -164,7 +164,7 @@ def _figures(answers: list[Answer], lasted: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _memory() -> int:
+def memory() -> int:
     """Megabytes of this process' children and theirs, shared pages counted once (proportional set size)."""
     parents = {}
     for status in Path("/proc").glob("[0-9]*/stat"):
