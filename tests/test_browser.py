@@ -495,12 +495,14 @@ def test_the_history_of_runs_is_in_the_browser_in_its_language(app: Served, play
         open_tab(page, "image")
         page.locator("#draw_run").click()
         made(page, "draw")
-        page.goto(f"{app.url}/gradio_api/runs")
-        history = page.locator("body")
+        with page.expect_popup() as opened:
+            page.get_by_role("link", name="运行记录").click()
+        runs = opened.value
+        history = runs.locator("body")
         expect(history).to_contain_text("dcgan.mnist", timeout=WAIT)
         expect(history).to_contain_text("模型")
-        assert "__i18n__" not in page.inner_text("body").lower()
-        assert page.evaluate('JSON.stringify(localStorage).includes("dcgan.mnist")')
+        assert "__i18n__" not in runs.inner_text("body").lower()
+        assert runs.evaluate('JSON.stringify(localStorage).includes("dcgan.mnist")')
 
 
 def test_a_chat_on_a_telephone_answers_and_nothing_lies_over_it(app: Served, playwright: Any, tmp_path: Path) -> None:

@@ -168,22 +168,40 @@ def sound_tables(lines: list[dict[str, Any]]) -> dict[str, str]:
     return {"sound": "\n".join(rows)}
 
 
+def _by_way(lines: list[dict[str, Any]], *figures: str) -> dict[str, list[float]]:
+    """The medians of some figures over the repeats of each way; NaN where there was none."""
+    ways: dict[str, list[float]] = {}
+    for way in dict.fromkeys(line["name"] for line in lines):
+        own = [line for line in lines if line["name"] == way]
+        ways[way] = [median([one[key] for one in own if one[key] is not None] or [float("nan")]) for key in figures]
+    return ways
+
+
 def replica_tables(lines: list[dict[str, Any]]) -> dict[str, str]:
     """What `replicas.py` printed: a row for each way, the medians of its repeats."""
     rows = [
         "| 32 visitors, 2 cores | answers a second | p50 | p95 | went wrong | memory |",
         "|---|---:|---:|---:|---:|---:|",
     ]
-    for way in dict.fromkeys(line["name"] for line in lines):
-        own = [line for line in lines if line["name"] == way]
-        rate, p50, p95, memory = (
-            median([line[figure] for line in own if line[figure] is not None] or [float("nan")])
-            for figure in ("answers_per_second", "p50", "p95", "megabytes")
+    for way, (rate, p50, p95, memory) in _by_way(lines, "answers_per_second", "p50", "p95", "megabytes").items():
+        wrong, calls = (
+            sum(line[figure] for line in lines if line["name"] == way) for figure in ("went_wrong", "calls")
         )
-        wrong, calls = (sum(line[figure] for line in own) for figure in ("went_wrong", "calls"))
         waits = " | ".join("-" if isnan(value) else f"{value:.1f} s" for value in (p50, p95))
         rows.append(f"| {way} | {rate:.1f} | {waits} | {wrong} of {calls} | {memory:.0f} MB |")
     return {"replicas": "\n".join(rows)}
+
+
+def adaptive_tables(lines: list[dict[str, Any]]) -> dict[str, str]:
+    """What `adaptive.py` printed: a row for each way, the medians of its repeats."""
+    rows = [
+        f"| 2 cores | alone, a call | {lines[0]['users']} visitors, answers a second | p50 | p95 | memory |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for way, found in _by_way(lines, "alone", "answers_per_second", "p50", "p95", "megabytes").items():
+        single, rate, p50, p95, memory = found
+        rows.append(f"| {way} | {single:.2f} s | {rate:.1f} | {p50:.1f} s | {p95:.1f} s | {memory:.0f} MB |")
+    return {"adaptive": "\n".join(rows)}
 
 
 PAGES = (
@@ -192,6 +210,8 @@ PAGES = (
     ("sound", "generation", sound_tables),
     ("replicas", "hosting", replica_tables),
     ("replicas", "hosting.zh", replica_tables),
+    ("adaptive", "hosting", adaptive_tables),
+    ("adaptive", "hosting.zh", adaptive_tables),
 )
 """The name of the file that holds the lines, the page, and what makes its tables."""
 

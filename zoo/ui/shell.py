@@ -86,7 +86,7 @@ def serve(demo: gr.Blocks, *, host: str | None = None, port: int | None = None, 
     _, address, _ = demo.launch(
         server_name=host, server_port=port, root_path=root, prevent_thread_lock=True, quiet=True, show_error=False,
         max_file_size="10mb", state_session_capacity=100, enable_monitoring=False, ssr_mode=False, run_history=True,
-        share=False, footer_links=["api", "runs"], theme=theme(), css_paths=STYLE, i18n=TRANSLATIONS,
+        share=False, footer_links=["api"], theme=theme(), css_paths=STYLE, i18n=TRANSLATIONS,
         app_kwargs={"middleware": [Middleware(Gate)], "routes": api.routes(), "openapi_url": None},
         mcp_server=_speaks_mcp(),
     )  # fmt: skip

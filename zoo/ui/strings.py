@@ -786,15 +786,16 @@ _HEADERS = (
 )  # fmt: skip
 
 _PRIVACY = """<p class="zoo-privacy">{words}</p>"""
+_RUNS = """<a href="gradio_api/runs" target="_blank" rel="noopener">{words}</a>"""
 _PRIVACIES = (
     _PRIVACY.format(
         words="What you type, draw or say here serves to answer you, is in no log, and is gone from this server within "
-        "70 minutes; the history of your runs stays in your browser. All that you see and hear was made by machines, "
-        "and each file says so, with its licence."
+        f"70 minutes; {_RUNS.format(words='the history of your runs')} stays in your browser. All that you see and "
+        "hear was made by machines, and each file says so, with its licence."
     ),
     _PRIVACY.format(
         words="您输入、绘制或录下的内容只用于生成结果，不写入日志，最迟 70 分钟后从服务器上删除；"
-        "运行记录只保存在您自己的浏览器中。页面上的内容均由机器生成，每个文件都注明这一点及其许可。"
+        f"{_RUNS.format(words='运行记录')}只保存在您自己的浏览器中。页面上的内容均由机器生成，每个文件都注明这一点及其许可。"
     ),
 )
 
