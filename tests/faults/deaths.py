@@ -50,8 +50,13 @@ class Server:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}{path}", data, {"Content-Type": "application/json"})
         try:
+            ends, found = time.monotonic() + seconds, b""
             with urllib.request.urlopen(request, timeout=seconds) as reply:
-                return str(reply.read().decode(errors="replace"))
+                while piece := reply.read1():
+                    found += piece
+                    if time.monotonic() > ends:  # a stream of events has a beat every 15 seconds
+                        raise TimeoutError(f"no end of the answer after {seconds} s")
+            return found.decode(errors="replace")
         except urllib.error.HTTPError as error:
             return f"HTTP {error.code}: {error.read().decode()}"
 
@@ -90,9 +95,7 @@ def dead(folder: Path, rng: random.Random, *, kills: int, raised: int = len(RAIS
     ended: dict[str, float] = {}
     left: Counter[str] = Counter()
     trials = [(how, place.__name__) for how in KILLED for place in PLACES if _fits(how, place.__name__)]
-    chosen = trials if kills >= len(trials) else [(how, rng.choice(["at_once", "held"])) for how in
-                                                  rng.sample(sorted(KILLED), kills)]  # fmt: skip
-    for how, place in chosen:
+    for how, place in trials if kills >= len(trials) else rng.sample(trials, kills):
         failures += _kill(folder, how, place, ended, left)
     figure = (
         f"{len(told)} deaths told of in {max(told.values(), default=0.0):.2f} s at most; {len(ended)} exits in "

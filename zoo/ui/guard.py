@@ -175,7 +175,7 @@ def _empty(result: Any) -> bool:
 
 @contextmanager
 def step() -> Iterator[None]:
-    """Let the watchdog know that a handler is at work."""
+    """Let the watchdog know that a handler, or what reads its inputs and writes its outputs, is at work."""
     ticket = object()
     _working[ticket] = time.monotonic()
     try:
@@ -251,12 +251,18 @@ class GuardedBlocks(gr.Blocks):
     async def preprocess_data(self, *args: Any, **kwargs: Any) -> Any:
         """Read the inputs; what a component cannot read is the caller's mistake and no incident."""
         try:
-            return await super().preprocess_data(*args, **kwargs)
+            with step():
+                return await super().preprocess_data(*args, **kwargs)
         except gr.Error:
             raise
         except (ValueError, TypeError, LookupError, AttributeError, OSError) as error:
             _log.info("refused an input: %s", error)
             raise InputError(say("bad_value")) from error
+
+    async def postprocess_data(self, *args: Any, **kwargs: Any) -> Any:
+        """Put the outputs into the form in which they are sent."""
+        with step():
+            return await super().postprocess_data(*args, **kwargs)
 
     async def call_function(self, block_fn: Any, *args: Any, **kwargs: Any) -> Any:
         """Call a handler, or have it make its next step."""
