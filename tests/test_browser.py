@@ -522,14 +522,13 @@ def test_nothing_is_wider_than_the_screen_and_all_stands_in_the_middle(
     app: Served, playwright: Any, tmp_path: Path
 ) -> None:
     with visitor(playwright, tmp_path, app.url, viewport={"width": 1440, "height": 844}) as page:
-        for width in (1440, 820, 390, 360):
-            page.set_viewport_size({"width": width, "height": 844})
-            page.wait_for_timeout(300)
-            for tab in (
-                "text", "weighing", "poem", "image", "group_walk", "morph", "traverse", "group_edit", "redraw",
-                "arithmetic", "slide", "audio", "crossmodal", "sketch", "training", "doctor", "own", "models", "replay",
-            ):  # fmt: skip
-                page.locator(f'[role=tab][id^="tab_{tab}"]:visible').first.evaluate("tab => tab.click()")
+        for tab in (
+            "text", "weighing", "poem", "image", "group_walk", "morph", "traverse", "group_edit", "redraw",
+            "arithmetic", "slide", "audio", "crossmodal", "sketch", "training", "doctor", "own", "models", "replay",
+        ):  # fmt: skip
+            page.locator(f'[role=tab][id^="tab_{tab}"]:visible').first.evaluate("tab => tab.click()")
+            for width in (1440, 820, 390, 360):
+                page.set_viewport_size({"width": width, "height": 844})
                 page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 30)))")
                 assert page.evaluate("document.documentElement.scrollWidth") <= width, (tab, width)
                 box = page.locator(".zoo-tabs").bounding_box()
