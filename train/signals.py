@@ -16,12 +16,15 @@ class Interrupted(BaseException):
 class Signals:
     """SIGTERM and SIGINT set a flag, which every long loop polls through `poll`.
 
-    With `at_once` they raise Interrupted wherever the program is: for the time in which there is nothing to save.
+    With `at_once` they raise Interrupted wherever the program is: for the time in which there is nothing to save. What
+    is raised in a callback of C code ends there; who takes the signals over next has the flag set from the start.
     """
 
     def __init__(self, *, at_once: bool = False) -> None:
         self.raised, self.at_once = False, at_once
         self._before = {s: signal.signal(s, self._handle) for s in (signal.SIGTERM, signal.SIGINT)}
+        others = (getattr(handler, "__self__", None) for handler in self._before.values())
+        self.raised |= any(isinstance(other, Signals) and other.raised for other in others)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.raised = True
