@@ -15,6 +15,8 @@ from tests.faults.trainings import PHASES, Ended
 
 INTERRUPTED = 75
 SECONDS = 10.0
+_NOTHING_YET = "train: stopped; the same command goes on"
+"""What a training says that had not begun, or had ended, when the signal came."""
 _IGNORED = re.compile(r"^Exception ignored from cffi .*\nTraceback.*\n( .*\n)*train.signals.Interrupted.*\n", re.M)
 """What cffi says where a signal meets a callback of C code; the run stops all the same."""
 
@@ -68,6 +70,6 @@ def _stopped(ended: Ended, folder: Path) -> str:
         return ""
     if ended.code != INTERRUPTED:
         return f"exit code {ended.code}"
-    if ended.where != "start" and states.load(folder / "state") is None:
+    if _NOTHING_YET not in ended.said and states.load(folder / "state") is None:
         return "no state was saved"
     return ""
