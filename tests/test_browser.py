@@ -469,6 +469,14 @@ def test_a_refusal_is_shown_in_words_and_runs_no_script(app: Served, playwright:
         expect(toast).to_contain_text("<img src=x", timeout=WAIT)
         assert page.evaluate("window.hurt") == 0 and toast.locator("img").count() == 0
 
+        open_tab(page, "models")
+        page.locator("#models_source textarea, #models_source input").first.fill("no such place")
+        page.locator("#models_add").click()
+        expect(page.locator("#models_card .error").first).to_be_visible(timeout=WAIT)
+        page.locator("#models_name input").click()
+        page.get_by_role("option").nth(1).click()
+        expect(page.locator("#models_card")).to_contain_text(re.compile(r"\w{4,}"), timeout=WAIT)
+
 
 def test_the_switches_change_language_and_shade_and_remember_them(app: Served, playwright: Any, tmp_path: Path) -> None:
     with visitor(playwright, tmp_path, app.url, leaves=True) as page:

@@ -117,7 +117,7 @@ def _catalogue(tab: gr.Blocks) -> None:
         describe(show_card, [picker])
         describe(add_model, [source])
         picker.change(show_card, [picker], [card], api_name="show_card", show_progress="hidden")
-        added = {"inputs": [source], "outputs": [table, picker, card], **COMPUTE}
+        added = {"inputs": [source], "outputs": [table, picker, card], "show_progress_on": [card], **COMPUTE}
         load.click(add_model, api_name="add_model", **added)
         source.submit(add_model, api_visibility="private", **added)
         gr.api(list_models, api_name="list_models")
