@@ -256,6 +256,17 @@ def test_a_recording_comes_back_at_the_models_rate_and_by_seed(model: str) -> No
     assert one.distances[0] == spectral_distance(one.vocoded.waveform, one.original.waveform, 8000)
 
 
+@pytest.mark.parametrize("frames", [1, 41, 130])
+def test_a_long_spectrogram_is_vocoded_part_by_part_as_at_once(frames: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = library.get("waveglow.telephone").network
+    (mel,) = network.run("spectrogram", waveforms=Noise(1).normal_array(1, 80 * frames) / 8)
+    whole = vocoder.vocode(network, mel, seed=2)
+    monkeypatch.setattr(vocoder, "_FRAMES", 40)
+    shares = list(vocoder.vocoding(network, mel, seed=2))
+    assert len(shares) >= -(-frames // 40) and shares == sorted(shares)
+    assert np.allclose(vocoder.vocode(network, mel, seed=2), whole, atol=2e-5)
+
+
 @pytest.mark.parametrize(
     ("waveform", "rate", "message"),
     [

@@ -210,8 +210,6 @@ PAGES = (
     ("sound", "generation", sound_tables),
     ("replicas", "hosting", replica_tables),
     ("replicas", "hosting.zh", replica_tables),
-    ("adaptive", "hosting", adaptive_tables),
-    ("adaptive", "hosting.zh", adaptive_tables),
 )
 """The name of the file that holds the lines, the page, and what makes its tables."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -21,8 +21,9 @@ from zoo.generate.audio import Sound, spectrogram
 from zoo.generate.inputs import InputError, number, quoted, seed_of, words
 from zoo.generate.library import Source, source_of
 from zoo.generate.numbers import in_english
+from zoo.generate.steps import finished, scaled
 from zoo.generate.text import tokenizer_of
-from zoo.generate.vocoder import vocode
+from zoo.generate.vocoder import vocoding
 from zoo.noise import Noise
 
 MAX_TEXT = 300
@@ -51,11 +52,20 @@ def say(
     model: str = "tts.telephone", text: str = "", *, speed: float = 1.0, temperature: float = 0.6, vocoder: str = "",
     seed: int = 0,
 ) -> Speech:  # fmt: skip
+    """As `saying`, to its end."""
+    return finished(saying(model, text, speed=speed, temperature=temperature, vocoder=vocoder, seed=seed))
+
+
+def saying(
+    model: str = "tts.telephone", text: str = "", *, speed: float = 1.0, temperature: float = 0.6, vocoder: str = "",
+    seed: int = 0,
+) -> Generator[float | Speech, None, Speech]:  # fmt: skip
     """Read up to 300 characters of English aloud. `speed` 0.5 to 2, `temperature` 0 to 1.
 
     Words that the list of `zoo.data.spoken_text` lacks are pronounced by the zoo's own model of spelling. Numbers are
     said as words. `vocoder` names the one that makes the spectrogram heard: the first that reads such, by default.
-    Raises InputError for a text without a word, in another script, or too long.
+    Yields the share that is done, at last the speech, and returns that. Raises InputError for a text without a word, in
+    another script, or too long.
     """
     text, items, guessed = sayable(text)
     speed = number("the speed", speed, MIN_SPEED, MAX_SPEED)
@@ -71,14 +81,18 @@ def say(
     if len(symbols) > MAX_SYMBOLS:
         raise InputError(f"the text has {len(symbols)} phonemes; at most {MAX_SYMBOLS} are said at once")
     ids = np.array([SYMBOLS.index(symbol) for symbol in symbols], np.int64)
-    mel = spoken(found.network, [ids], speed=speed, temperature=temperature, seed=seed)[0]
+    frames = speaking(found.network, [ids], speed=speed, temperature=temperature, seed=seed)
+    (mel,) = yield from scaled(frames, 0.0, 0.3)
     rate = int(found.network.config.sample_rate)
-    waveform = vocode(heard.network, mel[None], seed=seed)[0]
+    (waveform,) = yield from scaled(vocoding(heard.network, mel[None], seed=seed), 0.3, 1.0)
     parameters = {"text": text, "speed": speed, "temperature": temperature, "vocoder": vocoder}
     source = source_of(found, model, "audio.say", parameters, seed=seed)
     sound = Sound(waveform, rate, spectrogram(waveform, rate), source)
     sources += [source, source_of(heard, vocoder, "audio.say", parameters, seed=seed)]
-    return Speech(sound, tuple((item, tuple(known.get(item, ()))) for item in items), tuple(guessed), tuple(sources))
+    said = tuple((item, tuple(known.get(item, ()))) for item in items)
+    made = Speech(sound, said, tuple(guessed), tuple(sources))
+    yield made
+    return made
 
 
 def sayable(text: str) -> tuple[str, list[str], list[str]]:
@@ -121,6 +135,19 @@ def spoken(
     seed: int = 0,
 ) -> list[np.ndarray]:
     """Symbols int64 (p,) of each text -> its log-mel frames float32 (t, mels), by Euler's steps along the flow."""
+    return finished(speaking(network, texts, speed=speed, temperature=temperature, steps=steps, seed=seed))
+
+
+def speaking(
+    network: Network,
+    texts: Sequence[np.ndarray],
+    *,
+    speed: float = 1.0,
+    temperature: float | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+) -> Generator[float, None, list[np.ndarray]]:
+    """`spoken`, which may be left at each yield of the share that is done."""
     config = network.config
     deviation = np.float32(config.temperature if temperature is None else temperature)
     count = config.sampling_steps if steps is None else steps
@@ -136,6 +163,7 @@ def spoken(
             time = np.full(1, step / count, np.float32)
             (velocity,) = network.run("velocity", frames=frames, time=time, condition=condition, mask=mask)
             frames = frames + velocity / np.float32(count)
+            yield (row + (step + 1) / count) / len(texts)
         found.append(frames[0])
     return found
 

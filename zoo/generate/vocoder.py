@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +18,7 @@ from zoo.generate.inputs import InputError, number, seed_of
 from zoo.generate.library import source_of
 from zoo.generate.provenance import recording
 from zoo.generate.short_time import LEAST, ShortTime, mel_filters, mel_magnitudes
+from zoo.generate.steps import finished, scaled
 from zoo.noise import Noise
 
 MIN_SECONDS, MAX_SECONDS = 0.1, 10.0
@@ -22,6 +26,8 @@ SILENCE = 1e-3
 """Largest sample of a recording in which nothing is heard."""
 PEAK = 0.95
 """Largest sample of what is vocoded: loudness is brought to that of the training recordings."""
+_FRAMES = 500
+"""Frames that the flow makes at once: some tenths of a second of a core, after each of which one may leave."""
 _ROUNDS, _FACTOR = 16, 20.0
 """How often a waveform is levelled, and the largest factor of a band each time."""
 
@@ -78,13 +84,34 @@ def vocode(network: Network, mel: np.ndarray, *, temperature: float | None = Non
     `temperature` is the config's unless given; each row has noise of its own from `seed`. The flow's waveform is then
     `levelled`, or what the noise has less of energy would be missing.
     """
+    return finished(vocoding(network, mel, temperature=temperature, seed=seed))
+
+
+def vocoding(
+    network: Network, mel: np.ndarray, *, temperature: float | None = None, seed: int = 0
+) -> Generator[float, None, np.ndarray]:
+    """`vocode`, which may be left at each yield of the share that is done."""
     config = network.config
     deviation = np.float32(config.temperature if temperature is None else temperature)
-    noise = Noise(seed).normal_array(len(mel), mel.shape[1] * config.hop_length)
-    excitation, taps = network.run("vocoder", mel=mel, code=deviation * noise)
-    made = coloured(excitation, taps, config.hop_length)
-    sizes = (config.window_length, config.hop_length, int(config.sample_rate))
+    frames, hop = mel.shape[1], config.hop_length
+    code = deviation * Noise(seed).normal_array(len(mel), frames * hop)
+    parts = []
+    for start in range(0, frames, _FRAMES):
+        low, high = max(0, start - _reach(config)), start + _FRAMES + _reach(config)
+        excitation, taps = network.run("vocoder", mel=mel[:, low:high], code=code[:, low * hop : high * hop])
+        first, after = start - low, start - low + _FRAMES
+        parts.append((excitation[:, first * hop : after * hop], taps[:, first:after]))
+        yield min(1.0, (start + _FRAMES) / frames) / 2
+    excitation, taps = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
+    made = yield from scaled(colouring(excitation, taps, hop), 0.5, 0.9)
+    sizes = (config.window_length, hop, int(config.sample_rate))
     return np.stack([levelled(*pair, *sizes) for pair in zip(made, mel, strict=True)]).clip(-1, 1)
+
+
+def _reach(config: Any) -> int:
+    """Frames on either side that the flow looks at for one: each of its couplings has layers of 3 taps, 1, 2, 4, ...
+    positions apart, and the spectrogram is read with 5 taps and then 3."""
+    return math.ceil(config.flows * (2**config.layers - 1) * config.group / config.hop_length) + 3
 
 
 def levelled(
@@ -108,10 +135,18 @@ def levelled(
 def coloured(excitation: np.ndarray, taps: np.ndarray, hop_length: int) -> np.ndarray:
     """excitation float32 (n, t), taps (n, t / hop_length, order) -> waveforms float32 (n, t), each sample what its
     frame's taps foretell of those before it, and its excitation: `zoo.nn.linear_prediction` without torch."""
-    order = taps.shape[2]
+    return finished(colouring(excitation, taps, hop_length))
+
+
+def colouring(excitation: np.ndarray, taps: np.ndarray, hop_length: int) -> Generator[float, None, np.ndarray]:
+    """`coloured`, which may be left at each yield of the share that is done."""
+    order, frames = taps.shape[2], taps.shape[1]
     filters = -taps[..., ::-1].astype(np.float64)  # the nearest sample's tap is the last
     made = np.zeros((len(excitation), order + excitation.shape[1]))
     made[:, order:] = excitation
-    for i in range(excitation.shape[1]):
-        made[:, order + i] += (made[:, i : order + i] * filters[:, i // hop_length]).sum(1)
+    for frame in range(frames):
+        for i in range(frame * hop_length, (frame + 1) * hop_length):
+            made[:, order + i] += (made[:, i : order + i] * filters[:, frame]).sum(1)
+        if frame % _FRAMES == 0:
+            yield frame / frames
     return made[:, order:].astype(np.float32)

@@ -401,7 +401,7 @@ def speak(asked: Speech, model: str, said: str, seed: int) -> Iterator[Spoken | 
     """The share that is done, and at last the sound."""
     options = {"temperature": asked.temperature} if "temperature" in asked.model_fields_set else {}
     if TEXT_TO_SPEECH in library.does(library.config_of(model)):
-        steps = compute(speech.say, model, said, speed=asked.speed, seed=seed, **options)
+        steps = compute(speech.saying, model, said, speed=asked.speed, seed=seed, **options)
     else:
         steps = compute(audio.speak, model, said, speaker=asked.voice, seed=seed, **options)
     for step in steps:

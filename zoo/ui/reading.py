@@ -45,7 +45,10 @@ def read_aloud(
         seed: whole number from 0; the same seed gives the same sound
         temperature: 0 to 1, how much noise the spectrogram begins with; less is duller and steadier
     """
-    for made in compute(generate.say, model, given, speed=speed, temperature=temperature, seed=integral(seed)):
+    for made in compute(generate.saying, model, given, speed=speed, temperature=temperature, seed=integral(seed)):
+        if isinstance(made, float):
+            yield (gr.skip(),) * 4
+            continue
         picture = files.picture(made.sound.spectrogram, made.sound.source.record, "spectrogram")
         lines = [source.line() for source in made.sources]
         if made.guessed:
