@@ -50,6 +50,7 @@ def test_every_row_runs_and_prints_valid_lines() -> None:
         assert line["overhead"] == pytest.approx(sum(line["overhead_of"].values()), abs=1e-3)
 
 
+@pytest.mark.slow
 def test_generation_is_compared_with_its_peers_and_draws_what_they_draw() -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
     command = [sys.executable, str(BENCH / "generation.py"), "gpt-0.8M", "dcgan", "wavenet"]

@@ -48,11 +48,11 @@ ROWS = (
     ),
     Row(
         "R2", "SIGTERM and SIGINT at random moments", "saved, exit 75, at most 10 s", "faults.resuming:signalled",
-        {"terms": 60, "ints": 20, "runs": 4}, {"terms": 2, "ints": 1, "runs": 2},
+        {"terms": 60, "ints": 20, "runs": 4}, {"terms": 2, "ints": 1, "runs": 1},
     ),
     Row(
         "R3", "disk full, I/O error, read-only at every write", "nothing lost, said in words",
-        "faults.resuming:refused", {"every": 1, "runs": 4}, {"every": 101, "runs": 2},
+        "faults.resuming:refused", {"every": 1, "runs": 4}, {"every": 101, "runs": 1},
     ),
     Row(
         "R4", "damaged training states", "all named; the one before used", "faults.resuming:damaged",
@@ -60,7 +60,7 @@ ROWS = (
     ),
     Row(
         "R5", "NaN and infinities in 40 places of trainings", "all caught; none in a state, best or published weights",
-        "faults.blowups:drive", {"places": 40}, {"places": 8},
+        "faults.blowups:drive", {"places": 40}, {"places": 4},
     ),
     Row(
         "R6", "20 planted collapses, 20 healthy runs", "at least 19 found, no false alarm", "faults.collapses:drive",
@@ -74,7 +74,7 @@ ROWS = (
     ),
     Row(
         "R8", "the same seed in a fresh process", "equal hashes, every trainer; others of another seed",
-        "faults.same_seed:drive", {"trainers": 24}, {"trainers": 2},
+        "faults.same_seed:drive", {"trainers": 24}, {"trainers": 1},
     ),
     Row(
         "R9", "pickles offered to every load path", "0 opened", "faults.pickles:offered",
@@ -111,7 +111,7 @@ ROWS = (
     Row(
         "R17", "64 visitors at once on 2 cores, 10 minutes; then 200 in the same moment",
         "0 errors; p95 at most 1.25 x visitors x service time; all told at once", "load.crowd:users",
-        {"users": 64, "seconds": 600, "crowd": 200}, {"users": 16, "seconds": 12, "crowd": 200, "kinds": 4},
+        {"users": 64, "seconds": 600, "crowd": 200}, {"users": 16, "seconds": 8, "crowd": 200, "kinds": 4},
     ),
     Row(
         "R18", "2,000 calls of each endpoint", "memory +5 % at most after warm-up; files and threads flat",
@@ -120,7 +120,7 @@ ROWS = (
     ),
     Row(
         "R19", "visitors who press Stop or hang up in long runs", "stops in 0.5 s; never more at once than allowed",
-        "load.leaving:left", {"leaving": 200}, {"leaving": 12, "kinds": 2},
+        "load.leaving:left", {"leaving": 200}, {"leaving": 6, "kinds": 2},
     ),
     Row(
         "R20", "every model in one process with room for a few", "least recently used goes first; same answers; 2 GB",
@@ -128,7 +128,7 @@ ROWS = (
     ),
     Row(
         "R21", "script injection and outside requests, in Chromium", "0 run, 0 made", "faults.injection:attacked",
-        {"payloads": 100, "pages": 100, "languages": 2}, {"payloads": 2, "pages": 2, "languages": 1},
+        {"payloads": 100, "pages": 100, "languages": 2}, {"payloads": 1, "pages": 1, "languages": 1},
     ),
     Row(
         "R22", "canary secrets", "0 found", "faults.canaries:sought",
